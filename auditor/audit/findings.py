@@ -1,0 +1,62 @@
+"""A breach → a finding: what the policy saw, and everything else that a receiver needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.model import PARTITION, Finding, Status, event_id, finding_id, rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from auditor.config import PolicySettings
+    from auditor.model import Target
+    from auditor.policies import Entry, Found
+
+SCHEMA = "auditor.finding/1"
+
+
+class FindingMaker:
+    """Makes the findings of one run."""
+
+    def __init__(
+        self, run_id: str, now: datetime, entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]
+    ) -> None:
+        self._run_id = run_id
+        self._observed_at = rfc3339(now)
+        self._entries = entries
+        self._settings = settings
+
+    def make(self, target: Target, found: Found) -> Finding:
+        """Return the finding of this breach."""
+        record = found.breach.record
+        policy = self._entries[found.policy].policy
+        status = Status.UNTRACKED
+        known_as = finding_id(PARTITION, target.account.id, target.region, record.arn, found.policy)
+        return Finding(
+            schema=SCHEMA,
+            finding_id=known_as,
+            event_id=event_id(known_as, self._run_id, status),
+            policy=found.policy,
+            severity=self._settings[found.policy].severity,
+            status=status,
+            partition=PARTITION,
+            account_id=target.account.id,
+            account_name=target.account.name,
+            region=target.region,
+            resource_arn=record.arn,
+            resource_type=record.resource_type,
+            resource_name=record.name,
+            related=record.related(),
+            message=found.breach.message,
+            remediation=policy.remediation,
+            evidence=found.breach.evidence,
+            controls=policy.controls,
+            cost=None,
+            waiver=None,
+            resolution=None,
+            first_seen=None,
+            observed_at=self._observed_at,
+            run_id=self._run_id,
+        )

@@ -1,0 +1,71 @@
+"""What a run is asked to do, and how it tells of itself while it does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.inventory import Filters
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRequest:
+    """A format asked for beside what a run's folder holds anyway."""
+
+    name: str
+    path: str | None = None
+    """`-` is standard output; None is the run's folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the configuration does not say."""
+
+    folder: Path | None = None
+    """None is `runs/<run id>`."""
+    formats: tuple[FormatRequest, ...] = ()
+    filters: Filters = field(default_factory=Filters)
+    fail_on: Severity | None = Severity.HIGH
+    """None: no finding makes a run fail."""
+    min_coverage: int = 100
+    """Percent, 0 to 100."""
+    max_unjudged: int = 0
+    """Records that at least one policy could not judge."""
+    deadline: timedelta | None = None
+    """None is the configuration's."""
+    concurrency: int | None = None
+    """Requests in flight; None is the configuration's."""
+    allow_http: bool = False
+    """Whether calls may go over plain http to another machine."""
+    handle_signals: bool = False
+    """Whether SIGINT and SIGTERM end the run in order: for a program that is nothing but this run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is."""
+
+    done: int
+    """Targets with a verdict."""
+    planned: int
+    findings: int
+    requests: int
+    elapsed_s: float
+
+
+class Observer:
+    """Is told how a run goes; what it does with that is its own business. This one does nothing."""
+
+    interval: float | None = None
+    """Seconds between two words on the progress; None for none."""
+
+    def ready(self) -> None:
+        """Take note that everything is open, and the first target about to start."""
+
+    def progress(self, progress: Progress) -> None:
+        """Take note of the progress."""

@@ -1,0 +1,159 @@
+"""What a run says of itself: run.json, the exit code, and the same for a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Any
+
+from auditor import __version__
+from auditor.model import Reason, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from auditor.audit.options import RunOptions
+    from auditor.audit.tally import Tally
+    from auditor.coverage import Ledger
+    from auditor.model import Outcome, Severity, Target
+
+SCHEMA = "auditor.run/1"
+
+
+class Exit(IntEnum):
+    """Exit codes, in the order in which one that holds hides those after it."""
+
+    USAGE = 2
+    BUG = 5
+    SIGINT = 130
+    SIGTERM = 143
+    NOT_WRITTEN = 4
+    INCOMPLETE = 3
+    FINDINGS = 1
+    CLEAN = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that decides how a run exits, in words."""
+
+    code: Exit
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A target that was not read to its end, and is not proved empty."""
+
+    target: Target
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run."""
+
+    folder: Path
+    record: Mapping[str, Any]
+    """run.json."""
+    conditions: Sequence[Condition]
+    """Everything that held, the one that decided first; empty for a clean run."""
+    findings: Mapping[tuple[Severity, str], int]
+    """How many there are of each severity and policy; the findings themselves stand in the folder's files."""
+    ledger: Ledger
+    """Every target with its outcome."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the process exits with."""
+        return int(self.conditions[0].code if self.conditions else Exit.CLEAN)
+
+    def gaps(self) -> list[Gap]:
+        """Return what was planned and could not be read to its end, in the order of the plan."""
+        return [
+            Gap(target, outcome)
+            for target, outcome in self.ledger.settled_lines()
+            if outcome.verdict in (Verdict.PARTIAL, Verdict.FAILED)
+        ]
+
+
+def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell of
+    *,
+    options: RunOptions,
+    ledger: Ledger,
+    tally: Tally,
+    ledger_error: str | None,
+    stopped_by: Exit | None,
+    write_errors: Sequence[str],
+) -> list[Condition]:
+    """Return every condition that held, in the order of `Exit`."""
+    held: list[Condition] = []
+    bugs = sum(
+        outcome.failure is not None and outcome.failure.reason is Reason.INTERNAL_ERROR
+        for _, outcome in ledger.settled_lines()
+    )
+    if ledger_error:
+        held.append(Condition(Exit.BUG, f"the ledger does not add up, a bug: {ledger_error}"))
+    if bugs:
+        held.append(Condition(Exit.BUG, f"{bugs} target(s) ended in an internal error, a bug"))
+    if stopped_by is not None:
+        held.append(Condition(stopped_by, f"interrupted by {stopped_by.name}; what was done is kept"))
+    held += [
+        Condition(Exit.NOT_WRITTEN, f"not everything could be written: {error}") for error in write_errors
+    ]
+    percent = ledger.percent()
+    if percent < options.min_coverage:
+        held.append(Condition(Exit.INCOMPLETE, f"coverage {percent} % is below {options.min_coverage} %"))
+    if tally.unjudged_records > options.max_unjudged:
+        text = f"{tally.unjudged_records} record(s) could not be judged, {options.max_unjudged} allowed"
+        held.append(Condition(Exit.INCOMPLETE, text))
+    grave = options.fail_on and tally.at_least(options.fail_on)
+    if grave:
+        held.append(Condition(Exit.FINDINGS, f"{grave} finding(s) at or above {options.fail_on}"))
+    order = list(Exit)
+    return sorted(held, key=lambda condition: order.index(condition.code))
+
+
+def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
+    *,
+    run_id: str,
+    started_at: str,
+    finished_at: str,
+    botocore_version: str,
+    policies: Mapping[str, str],
+    config_digest: str,
+    caller_arn: str | None,
+    endpoint_overrides: Mapping[str, str],
+    scope: Mapping[str, Any],
+    ledger: Ledger,
+    tally: Tally,
+    held: Sequence[Condition],
+) -> dict[str, Any]:
+    """Return run.json."""
+    accounts = {target.account.id for target, _ in ledger.settled_lines()}
+    percent = ledger.percent()
+    return {
+        "schema": SCHEMA,
+        "run_id": run_id,
+        "started_at": started_at,
+        "finished_at": finished_at,
+        "versions": {"auditor": __version__, "botocore": botocore_version, "policies": dict(policies)},
+        "config_digest": config_digest,
+        "caller_arn": caller_arn,
+        "endpoint_overrides": dict(endpoint_overrides),
+        "scope": dict(scope),
+        "totals": {
+            "accounts": len(accounts),
+            "targets": {
+                "planned": ledger.planned,
+                **{verdict.value: ledger.verdicts[verdict] for verdict in Verdict},
+            },
+            "requests": ledger.requests,
+            **tally.totals(),
+        },
+        "coverage_percent": percent,
+        "coverage_percent_after_accepted": percent,
+        "exit_conditions": list(dict.fromkeys(int(condition.code) for condition in held)) or [0],
+        "exit_code": int(held[0].code) if held else 0,
+    }

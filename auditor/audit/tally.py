@@ -1,0 +1,78 @@
+"""What a run counts: records, states that AWS does not document, what could not be judged, and findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import UnusableField
+from auditor.model import KNOWN_STATES, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditor.model import ExportRecord, Finding, Severity
+    from auditor.policies import TargetJudge
+
+_MOST_STATES = 100
+"""Different unknown states that are counted apart; a hostile account could invent one a record."""
+
+
+class Tally:
+    """The counts of one run."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.unknown_states: Counter[str] = Counter()
+        self.unjudged: Counter[str] = Counter()
+        self.unjudged_records = 0
+        self.findings = 0
+        self.by_kind: Counter[tuple[Severity, str]] = Counter()
+        """By severity and policy."""
+        self.by_status: Counter[str] = Counter()
+
+    def record(self, record: ExportRecord) -> None:
+        """Count a record."""
+        self.records += 1
+        try:
+            state = record.state
+        except UnusableField:
+            return  # no policy that needs the state can judge it, and that is counted
+        if state not in KNOWN_STATES:
+            known = state in self.unknown_states or len(self.unknown_states) < _MOST_STATES
+            self.unknown_states[shown(state)[:100] if known else "(others)"] += 1
+
+    def found(self, findings: Iterable[Finding]) -> None:
+        """Count findings."""
+        for finding in findings:
+            self.findings += 1
+            self.by_kind[finding.severity, finding.policy] += 1
+            self.by_status[finding.status] += 1
+
+    def judged(self, judge: TargetJudge) -> None:
+        """Count what the judge of one target could not judge."""
+        self.unjudged.update(judge.unjudged)
+        self.unjudged_records += judge.unjudged_records
+
+    def at_least(self, severity: Severity) -> int:
+        """Return how many findings are as grave as `severity`, or graver."""
+        return sum(count for (found, _), count in self.by_kind.items() if found.at_least(severity))
+
+    def totals(self) -> dict[str, Any]:
+        """Return these counts as run.json has them."""
+        by_policy: Counter[str] = Counter()
+        by_severity: Counter[str] = Counter()
+        for (severity, policy), count in self.by_kind.items():
+            by_policy[policy] += count
+            by_severity[severity] += count
+        return {
+            "records": self.records,
+            "unknown_states": dict(self.unknown_states),
+            "unjudged": {"records": self.unjudged_records, "by_policy": dict(self.unjudged)},
+            "findings": {
+                "total": self.findings,
+                "by_policy": dict(by_policy),
+                "by_severity": dict(by_severity),
+                "by_status": dict(self.by_status),
+            },
+        }

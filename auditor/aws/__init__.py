@@ -1,0 +1,1 @@
+"""Reading AWS honestly and fast; the only room that imports aiobotocore."""

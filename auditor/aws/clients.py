@@ -1,0 +1,163 @@
+"""One client per service, shared by every account and Region.
+
+A client costs 5 ms and a TLS context 40 ms, so there is one of each, and the account's credentials and the Region
+are chosen call by call: a call names them in the parameter `CALL_AS`, which a hook takes out again before botocore
+looks at the parameters. That rests on botocore's undocumented `request_credentials` signing context and is why
+botocore is pinned; tests hold every signature to the account and Region that it was meant for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.exceptions import BotoCoreError
+
+from auditor import __version__
+from auditor.aws.parsing import ParserFactory
+from auditor.errors import CredentialsError, UsageError
+from auditor.model import PARTITION, shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from auditor.aws.credentials import SessionCredentials
+
+CALL_AS = "AuditorCallAs"
+_HOME_REGION = "us-east-1"
+"""Where STS is called when the environment names no Region."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallAs:
+    """As whom, and where, a call is made."""
+
+    credentials: SessionCredentials
+    region: str
+
+
+@dataclass(slots=True)
+class Clients:
+    """The opened clients of a run."""
+
+    lightsail: Any
+    sts: Any
+    endpoint_overrides: dict[str, str]
+    """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
+    base_secrets: tuple[str, ...] = field(repr=False)
+    """What must not be shown of the base credentials."""
+
+
+@asynccontextmanager
+async def open_clients(
+    *, concurrency: int, request_timeout: float, allow_http: bool
+) -> AsyncIterator[Clients]:
+    """Open the clients, with the base credentials of AWS's default chain.
+
+    :param request_timeout: seconds.
+    :raises CredentialsError: where the chain holds none, or can't load them.
+    :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
+    """
+    _quiet_botocore()
+    session = AioSession()
+    session.register_component("response_parser_factory", ParserFactory())
+    # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
+    # which is not enabled (IAM user guide, "Manage AWS STS in an AWS Region").
+    session.set_config_variable("sts_regional_endpoints", "regional")
+    secrets = await _base_secrets(session)
+    config = AioConfig(
+        user_agent=f"auditor/{__version__} aiobotocore",
+        max_pool_connections=concurrency,
+        connect_timeout=request_timeout,
+        read_timeout=request_timeout,
+        retries={"mode": "standard", "total_max_attempts": 1},  # the one retry layer is auditor.aws.retrying
+        parameter_validation=False,
+    )
+    async with AsyncExitStack() as stack:
+        try:
+            region = session.get_config_variable("region") or _HOME_REGION
+            _check_ca_bundle(session.get_config_variable("ca_bundle"))
+            sts = await stack.enter_async_context(session.create_client("sts", region, config=config))
+            lightsail = await stack.enter_async_context(
+                session.create_client("lightsail", _HOME_REGION, config=config)
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise UsageError(f"the AWS environment can't be used: {shown(str(error))}") from error
+        overrides = _overrides({"lightsail": lightsail, "sts": sts}, session, allow_http=allow_http)
+        for client in (lightsail, sts):
+            client.meta.events.register("provide-client-params", _choose_caller)
+            client.meta.events.register("before-endpoint-resolution", _choose_region)
+        yield Clients(lightsail, sts, overrides, secrets)
+
+
+def _choose_caller(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any] | None:
+    call_as: CallAs | None = params.get(CALL_AS)
+    if call_as is None:
+        return None  # a call with the base credentials
+    context["signing"] = {"request_credentials": call_as.credentials, "region": call_as.region}
+    return {name: value for name, value in params.items() if name != CALL_AS}
+
+
+def _choose_region(builtins: dict[str, Any], context: dict[str, Any], **_: object) -> None:
+    if "signing" in context:
+        builtins["AWS::Region"] = context["signing"]["region"]
+
+
+def _quiet_botocore() -> None:
+    """Keep botocore from logging what it sends: at DEBUG that is every secret, AssumeRole's answer included."""
+    for name in ("botocore", "aiobotocore", "urllib3"):
+        logger = logging.getLogger(name)
+        if logger.getEffectiveLevel() < logging.INFO:
+            logger.setLevel(logging.INFO)
+
+
+async def _base_secrets(session: AioSession) -> tuple[str, ...]:
+    try:
+        credentials = await session.get_credentials()
+        frozen = await credentials.get_frozen_credentials() if credentials else None
+    except BotoCoreError as error:
+        raise CredentialsError(f"the base credentials can't be loaded: {shown(str(error))}") from error
+    if frozen is None:
+        raise CredentialsError(
+            "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
+            "or run where a role is attached"
+        )
+    return tuple(secret for secret in (frozen.secret_key, frozen.token, frozen.access_key) if secret)
+
+
+def _check_ca_bundle(bundle: object) -> None:
+    if isinstance(bundle, str) and not Path(bundle).exists():
+        raise UsageError(
+            f"the CA bundle {shown(bundle)} does not exist: correct AWS_CA_BUNDLE or the profile's ca_bundle"
+        )
+
+
+def _overrides(clients: dict[str, Any], session: AioSession, *, allow_http: bool) -> dict[str, str]:
+    overrides = {}
+    suffix = session.get_component("endpoint_resolver").get_partition_dns_suffix(PARTITION)
+    for service, client in clients.items():
+        url = urlsplit(client.meta.endpoint_url)
+        host = url.hostname or ""
+        if url.scheme == "https" and host.endswith(f".{suffix}"):
+            continue
+        overrides[service] = url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
+        if url.scheme == "http" and not allow_http and not _is_loopback(host):
+            raise UsageError(
+                f"calls to {service} would go over plain http to {shown(host)}: "
+                "use https, or pass --allow-http if nobody else can read that network"
+            )
+    return overrides
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

@@ -1,0 +1,160 @@
+"""The pages of a target: asked for in order, each proved to be one, to the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import orjson
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from auditor.aws.clients import CALL_AS, CallAs
+from auditor.aws.failures import EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
+from auditor.aws.regions import is_opt_in
+from auditor.aws.retrying import retrying
+from auditor.errors import CallFailed
+from auditor.model import ExportRecord, Failure, Reason
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from tenacity import RetryCallState
+
+    from auditor.aws.clients import Clients
+    from auditor.aws.credentials import SessionCredentials
+    from auditor.aws.roles import Roles
+    from auditor.aws.slots import Slot
+    from auditor.aws.sources import Source
+    from auditor.model import Outcome, Target
+
+log = structlog.get_logger()
+
+
+class PageReader:
+    """Reads one target, counting in its outcome what that took."""
+
+    def __init__(  # noqa: PLR0913 -- one of each thing that a target is read with
+        self,
+        clients: Clients,
+        roles: Roles,
+        source: Source,
+        target: Target,
+        *,
+        outcome: Outcome,
+        slot: Slot,
+        request_timeout: float,
+    ) -> None:
+        self._method = getattr(getattr(clients, source.service), source.method)
+        self._roles = roles
+        self._source = source
+        self._target = target
+        self._outcome = outcome
+        self._slot = slot
+        self._timeout = request_timeout
+        self._retrying = retrying(slot, self._before_retry)
+        self._log = log.bind(account=target.account.id, region=target.region, source=source.id)
+
+    async def pages(self) -> AsyncGenerator[list[ExportRecord], None]:
+        """Yield the records of each page that were not seen before in this target.
+
+        An empty page with a token goes on. A rejected token begins the target again, once.
+
+        :raises CallFailed: with the reason why the target can't be read on.
+        """
+        token: str | None = None
+        tokens: set[str] = set()
+        seen: set[str | bytes] = set()
+        restarted = False
+        while True:
+            try:
+                records, following = await self._page(token)
+            except CallFailed as failed:
+                if token is None or failed.failure.reason is not Reason.INVALID_REQUEST:
+                    raise
+                if restarted:
+                    raise _because(Reason.PAGE_TOKEN_REJECTED, failed) from failed
+                self._log.warning("page token rejected; target begun again", request_id=failed.request_id)
+                token, restarted = None, True
+                tokens.clear()
+                continue
+            self._outcome.pages += 1
+            fresh = [ExportRecord(raw) for raw in records if not _known(raw, seen)]
+            self._outcome.records += len(fresh)
+            yield fresh
+            if following is None:
+                return
+            if following in tokens:
+                text = f"page {self._outcome.pages} names a page that was read before"
+                raise CallFailed(Failure(Reason.PAGE_TOKEN_LOOP, None, text))
+            tokens.add(following)
+            token = following
+
+    async def _page(self, token: str | None) -> tuple[list[Any], str | None]:
+        account = self._target.account
+        credentials = await self._roles.credentials(account, self._slot)
+        try:
+            answer: dict[str, Any] = await self._retrying(self._ask, credentials, token)
+        except CallFailed as failed:
+            code = failed.failure.error_code
+            if code in EXPIRED_CODES:
+                fresh = await self._roles.renew(account, self._slot, stale=credentials)
+                answer = await self._retrying(self._ask, fresh, token)
+            elif code in REGION_OFF_CODES and await self._is_region_off(credentials):
+                raise _because(Reason.REGION_NOT_ENABLED, failed) from failed
+            else:
+                raise
+        else:
+            self._roles.accepted(account, credentials)
+        return answer[self._source.records_key], answer.get(self._source.response_token) or None
+
+    async def _ask(self, credentials: SessionCredentials, token: str | None) -> dict[str, Any]:
+        asked: dict[str, Any] = {CALL_AS: CallAs(credentials, self._target.region)}
+        if token is not None:
+            asked[self._source.request_token] = token
+        self._outcome.requests += 1
+        try:
+            with anyio.fail_after(self._timeout):
+                answer: dict[str, Any] = await self._method(**asked)
+            self._prove_page(answer)
+        except (ClientError, BotoCoreError, BadResponse, TimeoutError) as error:
+            secrets = (self._target.account.external_id, token, *credentials.secrets)
+            raise call_failed(error, secrets) from error
+        return answer
+
+    def _prove_page(self, answer: dict[str, Any]) -> None:
+        """Take nothing for a page that does not say which records it holds, and whether more follow."""
+        if not isinstance(answer.get(self._source.records_key), list):
+            raise BadResponse(f"an answer without the list {self._source.records_key}")
+        if not isinstance(answer.get(self._source.response_token), str | None):
+            raise BadResponse(f"a {self._source.response_token} that is no text")
+
+    async def _is_region_off(self, credentials: SessionCredentials) -> bool:
+        """Say whether the Region is off for this account: proved by its being opt-in and the key being good."""
+        if self._outcome.pages or not is_opt_in(self._target.region):
+            return False
+        return await self._roles.prove_accepted(self._target.account, self._slot, credentials)
+
+    def _before_retry(self, state: RetryCallState) -> None:
+        self._outcome.retries += 1
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, CallFailed):
+            failure = error.failure
+            self._log.debug(
+                "retry", attempt=state.attempt_number, reason=failure.reason, request_id=error.request_id
+            )
+
+
+def _because(reason: Reason, failed: CallFailed) -> CallFailed:
+    failure = Failure(reason, failed.failure.error_code, failed.failure.error_message)
+    return CallFailed(failure, request_id=failed.request_id)
+
+
+def _known(raw: Any, seen: set[str | bytes]) -> bool:
+    """Say whether this record was seen, by its ARN or, where it has none, by all of it; and take note of it."""
+    arn = raw.get("arn") if isinstance(raw, dict) else None
+    key = arn if isinstance(arn, str) and arn else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+    if key in seen:
+        return True
+    seen.add(key)
+    return False

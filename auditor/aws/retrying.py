@@ -1,0 +1,49 @@
+"""The one retry layer: what is tried again, how often, and after what pause."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    before_sleep_nothing,
+    retry_if_exception,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from auditor.errors import CallFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditor.aws.slots import Slot
+
+TRIES = 6
+_LEAST_TRIES = 3
+_GIVE_UP_AFTER = 20.0
+"""Seconds, once the least number of tries is done: a target that can't be read ends within about that."""
+_LONGEST_PAUSE = 4.0
+
+
+def _is_transient(error: BaseException) -> bool:
+    return isinstance(error, CallFailed) and error.transient
+
+
+_STOP = stop_after_attempt(TRIES) | (stop_after_attempt(_LEAST_TRIES) & stop_after_delay(_GIVE_UP_AFTER))
+_WAIT = wait_random_exponential(multiplier=0.25, max=_LONGEST_PAUSE)
+_RETRY = retry_if_exception(_is_transient)
+
+
+def retrying(
+    slot: Slot, before_retry: Callable[[RetryCallState], None] = before_sleep_nothing
+) -> AsyncRetrying:
+    """Return what calls a function until it succeeds, fails for good, or was tried often enough.
+
+    It waits without the slot, with jitter, and calls `before_retry` before each further try. It serves one task.
+    """
+    return AsyncRetrying(
+        stop=_STOP, wait=_WAIT, retry=_RETRY, sleep=slot.pause, before_sleep=before_retry, reraise=True
+    )

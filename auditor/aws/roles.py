@@ -1,0 +1,242 @@
+"""Roles: assumed once per account whatever its Regions, refreshed in time, and again when AWS says they expired."""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import anyio
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from auditor.aws.clients import CALL_AS, CallAs
+from auditor.aws.credentials import SessionCredentials
+from auditor.aws.failures import BadResponse, call_failed
+from auditor.aws.retrying import retrying
+from auditor.errors import CallFailed
+from auditor.model import Failure, Reason, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from auditor.aws.clients import Clients
+    from auditor.aws.slots import Slot
+    from auditor.model import Account
+
+A = TypeVar("A")
+
+log = structlog.get_logger()
+
+CHAINED_LIMIT = 3600
+"""Seconds that a role assumed by a role may last at the most (STS API reference, AssumeRole)."""
+
+_REFRESH_SHARE = (0.1, 0.2)
+"""Which share of a session's life is left when it is refreshed, drawn anew for each so that not all come at once."""
+_MOST_MARGIN = 300.0
+"""Seconds before the end at which any session is refreshed at the latest, jitter apart."""
+
+_OF_THE_CALL = frozenset(
+    {
+        Reason.THROTTLED,
+        Reason.SERVICE_ERROR,
+        Reason.NETWORK_ERROR,
+        Reason.TIMEOUT,
+        Reason.BAD_RESPONSE,
+        Reason.EXPIRED_CREDENTIALS,
+        Reason.CLOCK_SKEW,
+    }
+)
+"""Reasons that say nothing of the role: all others are STS refusing it."""
+
+
+@dataclass(slots=True)
+class _Session:
+    """What is known of one account's role."""
+
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    credentials: SessionCredentials | None = None
+    refresh_at: float = 0.0
+    """On the monotonic clock."""
+    refused: CallFailed | None = None
+    """An answer that asking again would not change."""
+    accepted: SessionCredentials | None = None
+    """The credentials that some call was answered for."""
+
+
+class Roles:
+    """The sessions of every account of a run."""
+
+    def __init__(self, clients: Clients, request_timeout: float) -> None:
+        self._clients = clients
+        self._timeout = request_timeout
+        self._sessions: dict[str, _Session] = {}
+        self._longest: int | None = None
+        """Seconds, once STS has said that the base credentials are themselves a role's."""
+
+    async def credentials(self, account: Account, slot: Slot) -> SessionCredentials:
+        """Return credentials of the account's role, assuming it where that was not done yet.
+
+        :raises CallFailed: where the role can't be assumed, or is another account's.
+        """
+        session = self._sessions.setdefault(account.id, _Session())
+        current = session.credentials
+        if current and (time.monotonic() < session.refresh_at or session.lock.locked()):
+            return current  # what is in hand goes on while another task refreshes it
+        return await self._renewed(account, session, slot, stale=current)
+
+    async def renew(self, account: Account, slot: Slot, stale: SessionCredentials) -> SessionCredentials:
+        """Return credentials other than `stale`, which AWS says have expired.
+
+        :raises CallFailed: where the role can't be assumed again.
+        """
+        session = self._sessions[account.id]
+        if session.credentials is stale:
+            session.credentials = None
+        return await self._renewed(account, session, slot, stale=None)
+
+    def accepted(self, account: Account, credentials: SessionCredentials) -> None:
+        """Take note that AWS answered a call made with these credentials."""
+        self._sessions[account.id].accepted = credentials
+
+    async def prove_accepted(self, account: Account, slot: Slot, credentials: SessionCredentials) -> bool:
+        """Say whether AWS accepts these credentials anywhere, by an earlier answer or by asking STS."""
+        session = self._sessions[account.id]
+        if session.accepted is not credentials:
+            try:
+                await self._call(slot, credentials.secrets, self._identity_of, credentials)
+            except CallFailed:
+                return False
+            session.accepted = credentials
+        return True
+
+    async def _renewed(
+        self, account: Account, session: _Session, slot: Slot, stale: SessionCredentials | None
+    ) -> SessionCredentials:
+        if session.lock.locked():
+            slot.release()  # another task is assuming: this one only waits
+        async with session.lock:
+            await slot.acquire()
+            if session.refused:
+                raise session.refused
+            if session.credentials is not None and session.credentials is not stale:
+                return session.credentials
+            return await self._assumed(account, session, slot)
+
+    async def _assumed(self, account: Account, session: _Session, slot: Slot) -> SessionCredentials:
+        secrets = (account.external_id, *self._clients.base_secrets)
+        try:
+            answer = await self._call(slot, secrets, self._assume, account)
+        except CallFailed as failed:
+            if session.credentials:
+                # An early refresh that failed costs nothing while the session in hand lasts.
+                log.warning(
+                    "role not refreshed", account=account.id, role=account.role_arn, error=str(failed)
+                )
+                session.refresh_at = time.monotonic() + _MOST_MARGIN / 10
+                return session.credentials
+            if failed.failure.reason not in _OF_THE_CALL:
+                failed = CallFailed(
+                    Failure(
+                        Reason.ROLE_NOT_ASSUMABLE, failed.failure.error_code, failed.failure.error_message
+                    ),
+                    request_id=failed.request_id,
+                )
+                session.refused = failed
+            raise failed from None
+        session.credentials = _credentials(answer)
+        session.refresh_at = time.monotonic() + _usable_for(answer)
+        try:
+            _check_account(account, answer)
+        except CallFailed as wrong:
+            session.credentials, session.refused = None, wrong
+            raise
+        return session.credentials
+
+    async def _call(
+        self,
+        slot: Slot,
+        secrets: tuple[str | None, ...],
+        function: Callable[[A], Awaitable[dict[str, Any]]],
+        argument: A,
+    ) -> dict[str, Any]:
+        async def once() -> dict[str, Any]:
+            try:
+                with anyio.fail_after(self._timeout):
+                    return await function(argument)
+            except (ClientError, BotoCoreError, BadResponse, TimeoutError) as error:
+                raise call_failed(error, secrets) from error
+
+        answer: dict[str, Any] = await retrying(slot)(once)
+        return answer
+
+    async def _assume(self, account: Account) -> dict[str, Any]:
+        asked = min(account.session_duration, self._longest or account.session_duration)
+        try:
+            return await self._ask(account, asked)
+        except ClientError as error:
+            message = str(error.response["Error"].get("Message"))
+            too_long = (
+                error.response["Error"].get("Code") == "ValidationError" and "DurationSeconds" in message
+            )
+            if not too_long or asked <= CHAINED_LIMIT:
+                raise
+            if self._longest is None:
+                log.warning(
+                    "sessions cut to 1h: STS gives no longer one here; write session_duration: 1h",
+                    account=account.id,
+                    asked_s=asked,
+                    answer=shown(message),
+                )
+            self._longest = CHAINED_LIMIT
+            return await self._ask(account, CHAINED_LIMIT)
+
+    async def _ask(self, account: Account, duration: int) -> dict[str, Any]:
+        asked: dict[str, Any] = {
+            "RoleArn": account.role_arn,
+            "RoleSessionName": account.session_name,
+            "DurationSeconds": duration,
+        }
+        if account.external_id is not None:
+            asked["ExternalId"] = account.external_id
+        answer: dict[str, Any] = await self._clients.sts.assume_role(**asked)
+        keys = answer.get("Credentials") or {}
+        missing = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"} - {
+            k for k, v in keys.items() if v
+        }
+        if missing or not (answer.get("AssumedRoleUser") or {}).get("Arn"):
+            raise BadResponse("an answer to AssumeRole without credentials or without the role's ARN")
+        return answer
+
+    async def _identity_of(self, credentials: SessionCredentials) -> dict[str, Any]:
+        sts = self._clients.sts
+        answer: dict[str, Any] = await sts.get_caller_identity(
+            **{CALL_AS: CallAs(credentials, sts.meta.region_name)}
+        )
+        return answer
+
+
+def _credentials(answer: dict[str, Any]) -> SessionCredentials:
+    keys = answer["Credentials"]
+    return SessionCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+
+
+def _usable_for(answer: dict[str, Any]) -> float:
+    """Return the seconds after which a session is refreshed; endless where its end makes no sense here."""
+    expiration: datetime = answer["Credentials"]["Expiration"]
+    life = (expiration - datetime.now(UTC)).total_seconds()
+    if life <= 0:
+        return float("inf")  # the clocks differ: AWS will say when it has expired
+    share = random.uniform(*_REFRESH_SHARE)  # noqa: S311 -- spreads load, guards nothing
+    return life - min(life * share, _MOST_MARGIN * (1 + share))
+
+
+def _check_account(account: Account, answer: dict[str, Any]) -> None:
+    """Compare the account that was assumed with the one that was planned, before anything is read in it."""
+    arn = str(answer["AssumedRoleUser"]["Arn"])
+    found = [*arn.split(":"), "", "", "", "", ""][4]
+    if found != account.id:
+        text = f"the role assumed is of account {shown(found)[:40] or 'unknown'}, not of {account.id}"
+        raise CallFailed(Failure(Reason.WRONG_ACCOUNT, None, text))

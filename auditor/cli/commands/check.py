@@ -1,0 +1,37 @@
+"""`auditor check`: is this configuration valid?"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from auditor.cli.options import config_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(short_help="Validate a configuration without a call to AWS.")
+@config_option
+@click.option(
+    "--schema",
+    is_flag=True,
+    help="Print the JSON Schema of the configuration, for editors, and check nothing.",
+)
+def command(config_path: Path, *, schema: bool) -> int:
+    """Validate a configuration without a call to AWS: exit 0 if it is valid, 2 with every problem in it if not."""
+    from auditor.cli.wiring import config_schema, read_config
+    from auditor.model import shown
+
+    if schema:
+        click.echo(json.dumps(config_schema(), indent=2))
+        return 0
+    config = read_config(config_path)
+    regions = sum(len(account.regions) for account in config.accounts)
+    enabled = [policy_id for policy_id, settings in config.policies.items() if settings.enabled]
+    click.echo(
+        f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {regions} targets, {len(enabled)} policies"
+    )
+    return 0

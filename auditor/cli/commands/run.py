@@ -1,0 +1,140 @@
+"""`auditor run`: the audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditor.cli.options import DurationType, config_option, log_options
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+_SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
+_STDOUT = "-"
+
+
+@click.command(short_help="Audit the accounts of a configuration.")
+@config_option
+@click.option(
+    "-o",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The run's folder.  [default: runs/<run id>]",
+)
+@click.option(
+    "-f",
+    "formats",
+    metavar="FORMAT[=PATH]",
+    multiple=True,
+    help="A format to write as well: jsonl or json; '-' as PATH is standard output.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice(_SEVERITIES),
+    default="high",
+    show_default=True,
+    help="Exit 1 on findings at or above this.",
+)
+@click.option(
+    "--min-coverage",
+    metavar="PERCENT",
+    type=click.IntRange(0, 100),
+    default=100,
+    show_default=True,
+    help="Exit 3 if less of the targets could be read.",
+)
+@click.option(
+    "--max-unjudged",
+    metavar="N",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Exit 3 if more records could not be judged.",
+)
+@click.option(
+    "--policy", "policies", metavar="ID", multiple=True, help="Judge by this policy alone; may be repeated."
+)
+@click.option(
+    "--account", "accounts", metavar="ID", multiple=True, help="Audit this account alone; may be repeated."
+)
+@click.option(
+    "--region", "regions", metavar="R", multiple=True, help="Audit this Region alone; may be repeated."
+)
+@click.option(
+    "--deadline",
+    metavar="DURATION",
+    type=DurationType(),
+    help="End the run after this long, such as 30m.  [default: limits.deadline]",
+)
+@click.option(
+    "--concurrency",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    help="Requests in flight.  [default: limits.concurrency]",
+)
+@click.option("--allow-http", is_flag=True, help="Let calls go over plain http to another machine.")
+@click.option("--quiet", is_flag=True, help="Tell no progress.")
+@log_options("info")
+def command(  # noqa: PLR0913 -- each is an option
+    config_path: Path,
+    folder: Path | None,
+    formats: tuple[str, ...],
+    fail_on: str,
+    min_coverage: int,
+    max_unjudged: int,
+    policies: tuple[str, ...],
+    accounts: tuple[str, ...],
+    regions: tuple[str, ...],
+    deadline: timedelta | None,
+    concurrency: int | None,
+    *,
+    allow_http: bool,
+    quiet: bool,
+    log_format: str | None,
+    log_level: str,
+) -> int:
+    r"""Audit the accounts of a configuration, and say what was found and what could not be seen.
+
+    The run's folder gets findings.jsonl, coverage.jsonl (a line for every account and Region) and run.json.
+
+    \b
+    Exit codes, the first that holds of 2, 5, 130/143, 4, 3, 1, 0:
+      0  everything was audited and judged, nothing at or above --fail-on
+      1  findings at or above --fail-on
+      2  usage, configuration or base credentials: nothing was audited
+      3  coverage below --min-coverage, or more unjudged than --max-unjudged
+      4  something could not be written
+      5  a bug of the auditor
+      130, 143  interrupted; what was done is kept
+    """
+    from auditor.audit import RunOptions
+    from auditor.cli.last_word import last_word
+    from auditor.cli.logs import set_up_logs
+    from auditor.cli.running import format_requests, run_and_tell
+    from auditor.cli.wiring import read_config, secrets_in
+    from auditor.inventory import Filters
+    from auditor.model import Severity
+
+    config = read_config(config_path)
+    set_up_logs(log_format, log_level, secrets_in(config))
+    requests = format_requests(formats)
+    options = RunOptions(
+        folder=folder,
+        formats=requests,
+        filters=Filters(policies=policies, accounts=accounts, regions=regions),
+        fail_on=None if fail_on == "none" else Severity(fail_on),
+        min_coverage=min_coverage,
+        max_unjudged=max_unjudged,
+        deadline=deadline,
+        concurrency=concurrency,
+        allow_http=allow_http,
+        handle_signals=True,
+    )
+    result = run_and_tell(config, options, quiet=quiet)
+    clean = "everything planned was audited and judged, and nothing found that counts"
+    last_word(result.exit_code, "; ".join(condition.text for condition in result.conditions) or clean)
+    return result.exit_code

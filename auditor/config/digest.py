@@ -1,0 +1,49 @@
+"""One number for what a configuration means, whatever way it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from auditor.config.settings import Limits, PolicySettings
+    from auditor.model import Account
+
+
+def digest(accounts: Iterable[Account], policies: Mapping[str, PolicySettings], limits: Limits) -> str:
+    """Return the SHA-256, in hex, of the effective configuration, ExternalIds left out.
+
+    The order of keys, accounts and Regions, comments, and defaults written out change nothing in it.
+    """
+    meaning = {
+        "version": 1,
+        "accounts": [
+            {
+                "id": account.id,
+                "name": account.name,
+                "role_arn": account.role_arn,
+                "session_name": account.session_name,
+                "session_duration": account.session_duration,
+                "regions": sorted(account.regions),
+            }
+            for account in sorted(accounts, key=lambda account: account.id)
+        ],
+        "policies": {
+            policy: _numbers(settings.model_dump(mode="json")) for policy, settings in policies.items()
+        },
+        "limits": limits.model_dump(mode="json"),
+    }
+    written = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(written.encode("ascii")).hexdigest()
+
+
+def _numbers(value: Any) -> Any:
+    """Return `value` with 640.0 as 640: they mean the same."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,0 +1,105 @@
+"""The shape of accounts.yaml, key by key: what can be said of one value without looking at another."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from auditor.config.durations import Duration
+from auditor.config.settings import Limits
+from auditor.model import shown
+
+ACCOUNT_ID = "{account_id}"
+"""What stands for the account's id in a role_arn."""
+
+LONGEST_ROLE_NAME = 64
+LONGEST_NAME = 256
+
+# IAM: role names, 1 to 64 of [\w+=,.@-]; paths, any of ! to ~ between slashes, 512 characters with these.
+_NAMED = "A-Za-z0-9_+=,.@-"
+_PATH = r"(?:[!-z|~]|\{account_id\}){1,510}/"
+_ROLE_ARN = rf"^arn:aws:iam::(?:[0-9]{{12}}|\{{account_id\}}):role/(?:{_PATH})?(?:[{_NAMED}]|\{{account_id\}}){{1,64}}$"
+
+
+def _visible(text: str) -> str:
+    if shown(text) != text or text != text.strip():
+        raise PydanticCustomError("invisible", "control characters, or blanks around it")
+    return text
+
+
+def _iam_length(arn: str) -> str:
+    if len(arn.replace(ACCOUNT_ID, "0" * 12).rpartition("/")[2]) > LONGEST_ROLE_NAME:
+        raise PydanticCustomError("role_name_too_long", "a role name of more than 64 characters")
+    return arn
+
+
+def _session_length(duration: timedelta) -> timedelta:
+    # STS API reference, AssumeRole: DurationSeconds.
+    if not timedelta(minutes=15) <= duration <= timedelta(hours=12):
+        raise PydanticCustomError("session_duration", "outside what STS takes")
+    return duration
+
+
+Name = Annotated[str, Field(min_length=1, max_length=LONGEST_NAME), AfterValidator(_visible)]
+RoleName = Annotated[str, Field(pattern=f"^[{_NAMED}]{{1,64}}$")]
+RoleArn = Annotated[str, Field(pattern=_ROLE_ARN), AfterValidator(_iam_length)]
+# STS API reference, AssumeRole: ExternalId, RoleSessionName.
+ExternalId = Annotated[str, Field(pattern="^[A-Za-z0-9_+=,.@:/-]{2,1224}$")]
+SessionName = Annotated[str, Field(pattern=f"^[{_NAMED}]{{2,64}}$")]
+
+
+class _Entry(BaseModel):
+    # Strict: true is no number, and a number no text.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Defaults(_Entry):
+    """What holds for every account that says nothing else."""
+
+    role_name: RoleName | None = Field(
+        default=None,
+        description="The role assumed in the account, by its name: arn:aws:iam::{account_id}:role/NAME.",
+    )
+    role_arn: RoleArn | None = Field(
+        default=None,
+        description="The role by its ARN, for one with a path; {account_id} stands for the account's id.",
+    )
+    external_id: ExternalId | None = Field(
+        default=None, repr=False, description="The ExternalId that the role's trust policy asks for."
+    )
+    session_name: SessionName = Field(
+        default="lightsail-export-audit", description="The session's name, as CloudTrail shows it."
+    )
+    session_duration: Annotated[Duration, AfterValidator(_session_length)] = Field(
+        default=timedelta(hours=1), description="How long assumed credentials last, 15m to 12h."
+    )
+    # Looked at where the known Regions are at hand.
+    regions: Any = Field(default="all", description="all, or a list of Regions that Lightsail has.")
+
+
+class AccountEntry(Defaults):
+    """One account; what it does not say comes from the defaults."""
+
+    id: Annotated[str, Field(pattern="^[0-9]{12}$")] = Field(
+        description="The account's twelve digits, in quotes: a leading zero counts."
+    )
+    name: Name | None = Field(default=None, description="What people call the account.")
+
+
+class Document(_Entry):
+    """The whole file."""
+
+    version: Annotated[int, Field(ge=1, le=1, json_schema_extra={"const": 1})] = Field(
+        description="The format of this file: 1."
+    )
+    defaults: Defaults = Field(
+        default_factory=Defaults, description="What holds for every account that says nothing else."
+    )
+    accounts: Annotated[list[AccountEntry], Field(min_length=1)] = Field(description="The accounts to audit.")
+    # Each policy's settings are looked at by the policy's own class.
+    policies: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Settings of policies; one that is not named is on, with its defaults.",
+    )
+    limits: Limits = Field(default_factory=Limits, description="How much a run may take.")

@@ -1,0 +1,164 @@
+"""accounts.yaml → Config, or every fault of it at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from auditor.config.accounts import check_accounts, resolve
+from auditor.config.digest import digest
+from auditor.config.entries import AccountEntry, Defaults, Document
+from auditor.config.environment import fill_in
+from auditor.config.faults import Faults
+from auditor.config.nodes import Child, ListNode, MappingNode
+from auditor.config.reading import read_text
+from auditor.config.regions import check_regions
+from auditor.config.settings import Limits
+from auditor.config.text import nearest, quoted
+from auditor.config.tree import read_tree
+from auditor.config.values import kind_of, plain
+from auditor.config.wording import distinct, tell
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
+
+    from auditor.config.settings import PolicySettings
+    from auditor.model import Account
+
+M = TypeVar("M", bound=BaseModel)
+
+LATER_KEYS = ("organization", "waivers", "accepted_gaps", "history", "destinations")
+"""Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole configuration, its defaults resolved and its environment filled in."""
+
+    accounts: tuple[Account, ...]
+    """In the file's order, each id once, never empty."""
+    policies: Mapping[str, PolicySettings]
+    """Of every known policy: those that are named nowhere with their defaults, those switched off included."""
+    limits: Limits
+    path: str
+    """The file that it was read from."""
+    digest: str
+    """SHA-256 in hex of what it means, ExternalIds left out: the same whatever way it is written."""
+
+
+def load_config(
+    path: Path,
+    *,
+    policy_settings: Mapping[str, type[PolicySettings]],
+    known_regions: Collection[str],
+    environ: Mapping[str, str],
+) -> Config:
+    """Return the configuration in the file at `path`.
+
+    `policy_settings` has the class of each known policy's settings, `known_regions` the Regions that Lightsail has,
+    `environ` what `${NAME}` reads.
+
+    :raises ConfigError: with every problem of the file, in its order.
+    """
+    faults = Faults(str(path))
+    root = read_tree(read_text(path, faults), faults)
+    if not isinstance(root.node, MappingNode):
+        found = kind_of(root.node).replace("empty", "nothing")
+        line = None if found == "nothing" else root.line
+        raise faults.fatal(line, f"the file holds {found}; write keys, the first of them version: 1")
+    fill_in(root, environ, faults)
+    _refuse_later_keys(root.node, faults)
+    document = _validated(Document, root, (), faults)
+    policies = _policies(root, policy_settings, faults)
+    check_accounts(root.node, faults)
+    _check_all_regions(root.node, known_regions, faults)
+    faults.check()
+    if document is None:  # pragma: no cover -- there is a fault where there is no document
+        raise AssertionError
+    accounts = tuple(resolve(entry, document.defaults, known_regions) for entry in document.accounts)
+    return Config(
+        accounts=accounts,
+        policies=MappingProxyType(policies),
+        limits=document.limits,
+        path=str(path),
+        digest=digest(accounts, policies, document.limits),
+    )
+
+
+def _validated(model: type[M], root: Child, at: tuple[str, ...], faults: Faults) -> M | None:
+    """Return the value at `at` as `model`; None where it has faults, which are noted."""
+    child = root
+    for key in at:
+        if not isinstance(child.node, MappingNode):  # pragma: no cover -- the caller has looked
+            return None
+        child = child.node.children[key]
+    # A policy says itself which of its settings may be empty.
+    value = plain(child.node, null=None) if at else plain(child.node)
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        # Not chained: a traceback would show pydantic's own, with values from the environment in it.
+        found = error.errors(include_url=False, include_input=False)
+    for one in distinct(found, at, root):
+        if faults.full:
+            break
+        tell(one, at, root, _known_keys((*at, *one["loc"][:-1]), model), faults)
+    return None
+
+
+def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collection[str]:
+    match place:
+        case ("defaults",):
+            return Defaults.model_fields
+        case ("accounts", int()):
+            return AccountEntry.model_fields
+        case ("limits",):
+            return Limits.model_fields
+        case () | ("policies", _):
+            return model.model_fields
+        case _:
+            return ()
+
+
+def _refuse_later_keys(root: MappingNode, faults: Faults) -> None:
+    for key in LATER_KEYS:
+        if later := root.children.pop(key, None):
+            faults.add(
+                later.line,
+                f"{key}: this version does not know this key yet; remove it, or use a later version",
+            )
+
+
+def _policies(
+    root: Child, policy_settings: Mapping[str, type[PolicySettings]], faults: Faults
+) -> dict[str, PolicySettings]:
+    policies = {policy: settings() for policy, settings in policy_settings.items()}
+    written = root.node.children.get("policies") if isinstance(root.node, MappingNode) else None
+    if written is None or not isinstance(written.node, MappingNode):
+        return policies  # what it is instead of a mapping was told with the document
+    for policy, child in written.node.children.items():
+        if faults.full:
+            break
+        if policy not in policy_settings:
+            near = nearest(policy, policy_settings)
+            hint = f"write {near}" if near else f"the policies are {', '.join(sorted(policy_settings))}"
+            faults.add(child.line, f"unknown policy {quoted(policy)}; {hint}, or remove it")
+        elif settings := _validated(policy_settings[policy], root, ("policies", policy), faults):
+            policies[policy] = settings
+    return policies
+
+
+def _check_all_regions(root: MappingNode, known: Collection[str], faults: Faults) -> None:
+    listed = root.children.get("accounts")
+    accounts = listed.node.children if listed and isinstance(listed.node, ListNode) else []
+    defaults = root.children.get("defaults")
+    seen: set[int] = set()  # many accounts may share one list by an alias
+    for level in [*([defaults] if defaults else []), *accounts]:
+        regions = level.node.children.get("regions") if isinstance(level.node, MappingNode) else None
+        if regions is not None and id(regions.node) not in seen:
+            seen.add(id(regions.node))
+            check_regions(regions, known, faults)

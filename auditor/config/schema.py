@@ -1,0 +1,106 @@
+"""The JSON Schema of accounts.yaml, for editors: made from the classes that read it, so that both take the same."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
+
+from auditor.config.durations import format_duration
+from auditor.config.entries import Document
+from auditor.config.environment import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from pydantic import BaseModel
+
+    from auditor.config.settings import PolicySettings
+
+_VARIABLE = {"type": "string", "pattern": rf"\$\{{{NAME}\}}"}
+"""A text that is made of the environment: what it holds is not known before the run."""
+
+
+class _Generator(GenerateJsonSchema):
+    def encode_default(self, dft: Any) -> Any:
+        # Pydantic would write P3D, which the file does not take.
+        return format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+
+
+def json_schema(
+    policy_settings: Mapping[str, type[PolicySettings]], known_regions: Collection[str]
+) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of the file, with the policies and Regions that are known now.
+
+    It takes what `load_config` takes, as far as it can be said: not that accounts are listed once, for one.
+    """
+    classes: list[type[BaseModel]] = [Document, *policy_settings.values()]
+    refs, whole = models_json_schema(
+        [(model, "validation") for model in classes], schema_generator=_Generator
+    )
+    definitions = {name: _tidy(schema) for name, schema in whole["$defs"].items()}
+    root = definitions.pop(_name(refs[Document, "validation"]))
+    root["properties"]["policies"] |= {
+        "properties": {policy: refs[settings, "validation"] for policy, settings in policy_settings.items()},
+        "additionalProperties": False,
+    }
+    for level in ("Defaults", "AccountEntry"):
+        definitions[level]["properties"]["regions"] |= _regions(known_regions)
+        definitions[level]["not"] = {"required": ["role_name", "role_arn"]}
+        settings = definitions[level]["properties"]
+        definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
+    for setting in definitions["AccountEntry"]["properties"].values():
+        setting.pop("default", None)  # an account's defaults are those under defaults
+    has_role = {"anyOf": [{"required": ["role_name"]}, {"required": ["role_arn"]}]}
+    root["anyOf"] = [
+        {"required": ["defaults"], "properties": {"defaults": has_role}},
+        {"properties": {"accounts": {"items": has_role}}},
+    ]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "accounts.yaml",
+        **root,
+        "$defs": definitions,
+    }
+
+
+def _regions(known: Collection[str]) -> dict[str, Any]:
+    region = {"anyOf": [{"type": "string", "enum": sorted(known)}, _VARIABLE]}
+    listed = {"type": "array", "items": region, "minItems": 1, "uniqueItems": True}
+    return {"anyOf": [{"const": "all"}, listed, _VARIABLE]}
+
+
+def _not_null(setting: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a key that is left out where it has no value: None is its default, and nothing to write."""
+    arms = [arm for arm in setting.get("anyOf", ()) if arm != {"type": "null"}]
+    rest = {key: value for key, value in setting.items() if key != "anyOf"}
+    return rest | (arms[0] if len(arms) == 1 else {"anyOf": arms})
+
+
+def _tidy(schema: Any) -> Any:
+    """Return `schema` without pydantic's titles and null defaults, and with `${NAME}` taken for any text."""
+    if isinstance(schema, list):
+        return [_tidy(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidy: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            # Not keywords but names of keys, of which one may be called title.
+            tidy[key] = {name: _tidy(item) for name, item in value.items()}
+        elif key != "title" and (key != "default" or value is not None):
+            tidy[key] = _tidy(value)
+    limited: dict[str, Any] = {
+        key: tidy.pop(key) for key in ("pattern", "enum", "minLength", "maxLength") if key in tidy
+    }
+    if limited and tidy.get("type") == "string":
+        del tidy["type"]
+        tidy["anyOf"] = [{"type": "string", **limited}, _VARIABLE]
+    else:
+        tidy |= limited
+    return tidy
+
+
+def _name(reference: Mapping[str, Any]) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]

@@ -1,0 +1,247 @@
+"""Pydantic's errors in the words of accounts.yaml: what was found, and what to write instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditor.config.durations import EXAMPLES
+from auditor.config.nodes import Node, Scalar
+from auditor.config.text import cut, listed, nearest, quoted
+from auditor.config.values import SECRET_KEY, find, has_variables, kind_of
+from auditor.model import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from pydantic_core import ErrorDetails
+
+    from auditor.config.faults import Faults
+    from auditor.config.nodes import Child
+
+_ROLE = "the role's name alone, 1 to 64 letters, digits or _+=,.@- (a role with a path goes into role_arn)"
+EXPECTED: Mapping[str, str] = {
+    "version": "version: 1",
+    "defaults": "a mapping, such as {role_name: LightsailExportAuditor}",
+    "accounts": 'a list with an entry for each account, such as - id: "111122223333"',
+    "policies": "a mapping of policies, such as {stuck-export: {max_age: 24h}}",
+    "limits": "a mapping, such as {concurrency: 64}",
+    "id": 'twelve digits in quotes, such as "111122223333"',
+    "name": "1 to 256 visible characters, none of them a control or direction mark, no blanks around them",
+    "role_name": _ROLE,
+    "role_arn": 'one such as "arn:aws:iam::{account_id}:role/audit/Reader", its name at most 64 characters long',
+    SECRET_KEY: "2 to 1224 letters, digits or _+=,.@:/-",
+    "session_name": "2 to 64 letters, digits or _+=,.@-",
+    "session_duration": "15m to 12h",
+    "concurrency": "a whole number from 1 to 1024",
+    "request_timeout": EXAMPLES,
+    "deadline": EXAMPLES,
+    "severity": f"one of {', '.join(Severity)}",
+    "enabled": "true or false",
+}
+"""A key → what to write there."""
+
+_OF_EVERY_POLICY = ("enabled", "severity")
+_NEEDED = ("version", "accounts", "id")
+_LONGEST_TEXT = 300
+
+_HOMES = {
+    **dict.fromkeys(("role_name", "role_arn", SECRET_KEY), "under defaults, or to an account"),
+    **dict.fromkeys(("session_name", "session_duration", "regions"), "under defaults, or to an account"),
+    **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
+    **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
+}
+"""A key → where it belongs, for one that was written elsewhere."""
+
+_BY_TYPE = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "string": "text",
+    "list": "a list",
+    "tuple": "a list",
+    "dict": "a mapping",
+    "model": "a mapping of settings, such as {enabled: true}",
+    "duration": EXAMPLES,
+}
+"""The first word of pydantic's name for an error of type → what to write there."""
+
+_BOUNDS = {
+    "greater_than": ("gt", "above"),
+    "greater_than_equal": ("ge", "of at least"),
+    "less_than": ("lt", "below"),
+    "less_than_equal": ("le", "of at most"),
+}
+
+
+def distinct(
+    errors: Iterable[ErrorDetails], at: tuple[str | int, ...], root: Child
+) -> Iterator[ErrorDetails]:
+    """Yield `errors` but for those that repeat one: pydantic names each arm of a union that a value is not."""
+    told: set[tuple[str | int, ...]] = set()
+    for error in errors:
+        loc = (*at, *error["loc"])
+        _, depth = find(root, loc)
+        if depth < len(loc) and error["type"] != "missing":
+            if loc[:depth] in told:
+                continue
+            told.add(loc[:depth])
+        yield error
+
+
+def tell(
+    error: ErrorDetails, at: tuple[str | int, ...], root: Child, known: Collection[str], faults: Faults
+) -> None:
+    """Note the fault that pydantic's `error` means.
+
+    `at` is where in the file the validated value stands, `known` the keys that could stand beside an unknown one.
+    """
+    loc = (*at, *error["loc"])
+    child, depth = find(root, loc)
+    if error["type"] == "missing":
+        faults.add(child.line, _missing(str(loc[-1]), _subject(loc[:-1])))
+        return
+    node = child.node
+    if isinstance(node, Scalar) and node.spoiled:
+        return
+    if error["type"] == "extra_forbidden":
+        faults.add(child.line, unknown_key(str(loc[-1]), known))
+        return
+    place = loc[:depth]
+    faults.add(child.line, _wrong(error, node, place))
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """Say that nothing is called `key` here, and what is."""
+    if key == "<<":
+        return (
+            "merge keys (<<) are not read here; write the keys out, or put what accounts share under defaults"
+        )
+    if home := _HOMES.get(key):
+        return f"{key} has no place here; move it {home}"
+    near = nearest(key, known)
+    hint = f"write {near}" if near else f"the keys here are {listed(sorted(known))}"
+    return f"unknown key {quoted(key)}; {hint}, or remove it"
+
+
+def _missing(key: str, subject: str) -> str:
+    expected = EXPECTED.get(key, "a value")
+    due = expected if expected.startswith(f"{key}:") else f"{key}: {expected}"
+    return f"{subject} has no {key}; write {due}" if subject else f"{key} is missing; write {due}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """An error of pydantic's, and what its place is called in messages."""
+
+    kind: str
+    context: Mapping[str, Any]
+    message: str
+    subject: str
+    key: str
+    expected: str | None
+
+
+def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str:
+    key = str(place[-1]) if place else ""
+    # A policy's key may be called as one of the file's own, and mean something else.
+    of_policy = place[:1] == ("policies",) and len(place) > 1
+    known = key in _OF_EVERY_POLICY if of_policy else key in EXPECTED
+    kind, context = error["type"], error.get("ctx", {})
+    expected = EXPECTED[key] if known else _expected(kind, context)
+    if place[:-1] == ("accounts",):
+        key, expected = "accounts", 'a mapping, such as {id: "111122223333"}'
+    found = _Found(
+        kind, context, error["msg"], _subject(place) or "the file", "" if of_policy else key, expected
+    )
+    if isinstance(node, Scalar):
+        return _wrong_scalar(found, node)
+    if kind.endswith("_type"):
+        return f"{found.subject} is {node.kind}; write {expected or 'something else'}"
+    if kind == "too_short" and not node.children:
+        return f"{found.subject} is empty; write {expected or 'something'}"
+    return _in_own_words(found, made_of_variables=has_variables(node))
+
+
+def _wrong_scalar(found: _Found, node: Scalar) -> str:
+    written = quoted(node.text)
+    if node.value is None:
+        else_ = "" if found.key in _NEEDED else ", or leave the key out"
+        return f"{found.subject} is empty; write {found.expected or 'a value'}{else_}"
+    if found.key == "id":
+        return _account_id(node)
+    if found.key == "version":
+        return f"version is {written}, and this auditor reads version 1; write version: 1"
+    if found.kind == "duration" and node.variables:
+        return f"{found.subject} {written}: what this holds is no duration; set it to {EXAMPLES}"
+    if found.kind == "duration":
+        return f"{found.subject}: {found.context['fault']}"
+    return _wrong_value(found, node)
+
+
+def _wrong_value(found: _Found, node: Scalar) -> str:
+    subject, expected = found.subject, found.expected
+    secret = found.key == SECRET_KEY
+    if found.kind == "string_type" and not secret:
+        written = cut(node.text)
+        return f'{subject} {written} is {_unquoted(node)}; write it in quotes: "{written}"'
+    if found.kind == "severity":
+        near = None if node.variables else nearest(node.text, Severity)
+        return f"{subject} {quoted(node.text)} is unknown; write {near or expected}"
+    if expected is None:
+        return _in_own_words(found, made_of_variables=bool(node.variables))
+    if found.kind.endswith("_type"):
+        return f"{subject} is {kind_of(node)}; write {expected}"
+    return f"{subject}{'' if secret else f' {quoted(node.text)}'} can't be used; write {expected}"
+
+
+def _in_own_words(found: _Found, *, made_of_variables: bool) -> str:
+    # A policy's own words, or pydantic's, may repeat a value: not one that came from the environment.
+    if made_of_variables:
+        return f"{found.subject} can't be used with what the environment holds; see what the policy asks for"
+    said = str(found.context["error"]) if found.kind == "value_error" else found.message
+    return f"{found.subject}: {cut(said, _LONGEST_TEXT)}"
+
+
+def _account_id(node: Scalar) -> str:
+    written = cut(node.text)
+    digits = node.text.replace("-", "").replace(" ", "").replace("_", "")
+    right = len(digits) == 12 and digits.isascii() and digits.isdigit()  # noqa: PLR2004 -- as AWS has them
+    if not isinstance(node.value, str):
+        if right:
+            return f'account id {written} is a number; write it in quotes: "{digits}"'
+        return f"account id {written} is {_unquoted(node)}; write {EXPECTED['id']}"
+    if right:
+        return f'account id {quoted(node.text)} holds more than digits; write "{digits}"'
+    if digits.isascii() and digits.isdigit():
+        return f"account id {quoted(node.text)} has {len(digits)} digits; write {EXPECTED['id']}"
+    return f"account id {quoted(node.text)} is not twelve digits; write {EXPECTED['id']}"
+
+
+def _unquoted(node: Scalar) -> str:
+    return "true or false to YAML" if isinstance(node.value, bool) else "a number"
+
+
+def _expected(kind: str, context: Mapping[str, Any]) -> str | None:
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"a number {words} {context[name]}"
+    if kind in {"enum", "literal_error"}:
+        return f"one of {cut(str(context['expected']), _LONGEST_TEXT)}"
+    return _BY_TYPE.get(kind.partition("_")[0])
+
+
+def _subject(place: tuple[str | int, ...]) -> str:
+    match place:
+        case ("accounts", int()):
+            return "this account"
+        case ("accounts", int(), "id"):
+            return "account id"
+        case ("policies", str() as policy):
+            return cut(policy)
+        case ("policies", policy, *_, key):
+            return f"{cut(str(key))} of {cut(str(policy))}"
+        case (*_, key):
+            return cut(str(key))
+        case _:
+            return ""

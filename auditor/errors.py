@@ -1,0 +1,86 @@
+"""The tree of exceptions.
+
+::
+
+    AuditorError
+    ├── UsageError            the command can't do what was asked: exit 2
+    │   ├── ConfigError       the configuration, with every problem found in it
+    │   └── CredentialsError  no usable base credentials
+    ├── CallFailed            AWS did not answer what was asked: a reason for the ledger
+    ├── UnusableField         a record's field that a policy needs is missing or of another type
+    ├── SinkError             findings or the ledger could not be written: exit 4
+    └── LedgerError           planned and accounted for differ, which is a bug: exit 5
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditor.model import Failure
+
+
+class AuditorError(Exception):
+    """Everything that this package raises on purpose."""
+
+
+class UsageError(AuditorError):
+    """What was asked for can't be done as asked; the text says what, where and what to do instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of a configuration file."""
+
+    file: str
+    line: int | None
+    """Counted from 1; None where the file as a whole is at fault."""
+    text: str
+    """What was found, and what to write instead."""
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.text}"
+
+
+class ConfigError(UsageError):
+    """A configuration that can't be used; `problems` holds every fault, in the file's order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+class CredentialsError(UsageError):
+    """No base credentials, or ones that AWS does not accept."""
+
+
+class CallFailed(AuditorError):  # noqa: N818 -- a state of the ledger, not a fault of the program
+    """A call to AWS that ended without an answer that can be used."""
+
+    def __init__(self, failure: Failure, *, transient: bool = False, request_id: str | None = None) -> None:
+        super().__init__(f"{failure.reason}: {failure.error_code}: {failure.error_message}")
+        self.failure = failure
+        self.transient = transient
+        """Whether the same call may succeed a moment later."""
+        self.request_id = request_id
+        """AWS's own id of the request, where AWS answered: what its support and CloudTrail know it by."""
+
+
+class UnusableField(AuditorError):  # noqa: N818 -- says what is wrong with the record
+    """A field that was needed is missing, or holds something else than AWS documents."""
+
+    def __init__(self, field: str) -> None:
+        super().__init__(f"{field} is missing or not of its documented type")
+        self.field = field
+
+
+class SinkError(AuditorError):
+    """Findings or the ledger could not be written."""
+
+
+class LedgerError(AuditorError):
+    """The targets that were planned and those accounted for are not the same."""

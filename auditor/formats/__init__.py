@@ -1,0 +1,8 @@
+"""How findings are written: one output format a module, and the files they go to."""
+
+from auditor.formats.catalogue import formats
+from auditor.formats.contract import Format
+from auditor.formats.encoding import encoded, encoded_line
+from auditor.formats.output import STDOUT, Output, open_output
+
+__all__ = ["STDOUT", "Format", "Output", "encoded", "encoded_line", "formats", "open_output"]

@@ -1,0 +1,23 @@
+"""An account of the organisation, and how the audit gets in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account to audit, its defaults already resolved."""
+
+    id: str
+    """Twelve digits, kept as text: leading zeros are significant."""
+    name: str | None
+    role_arn: str
+    """The role assumed there."""
+    external_id: str | None = field(repr=False)
+    """Not a secret to AWS, but the customer's own: shown nowhere."""
+    session_name: str
+    session_duration: int
+    """Seconds, 900 to 43,200 (STS API reference, AssumeRole)."""
+    regions: tuple[str, ...]
+    """In the order of the configuration, each a Region that Lightsail has."""

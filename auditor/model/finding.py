@@ -1,0 +1,90 @@
+"""A finding: a policy broken by a resource."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Severity(StrEnum):
+    """How much a finding matters, gravest first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+    INFO = "info"
+
+    def at_least(self, other: Severity) -> bool:
+        """Say whether this is as grave as `other`, or graver."""
+        order = tuple(Severity)
+        return order.index(self) <= order.index(other)
+
+
+class Status(StrEnum):
+    """Where a finding stands in its life."""
+
+    UNTRACKED = "untracked"
+    """There is no history to tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """A control of a framework that a policy may cite."""
+
+    framework: str
+    id: str
+    mapping: str
+    """Whose reading it is: `direct`, `vendor` or `organisational`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding, its fields in the order of the schema `auditor.finding/1`."""
+
+    schema: str
+    finding_id: str
+    event_id: str
+    policy: str
+    severity: Severity
+    status: Status
+    partition: str
+    account_id: str
+    account_name: str | None
+    region: str
+    resource_arn: str
+    resource_type: str | None
+    resource_name: str | None
+    related: Mapping[str, str | None]
+    message: str
+    """One sentence for people; nothing in it changes from night to night."""
+    remediation: str
+    evidence: Mapping[str, object]
+    """The fields that the policy rested on."""
+    controls: Sequence[Control]
+    cost: None
+    waiver: None
+    resolution: None
+    first_seen: str | None
+    observed_at: str
+    run_id: str
+
+
+def finding_id(partition: str, account_id: str, region: str, resource_arn: str, policy: str) -> str:
+    """Return the id by which this finding is known in every run: nothing in it changes while the problem stays."""
+    return _digest(partition, account_id, region, resource_arn, policy)
+
+
+def event_id(finding: str, run_id: str, status: Status) -> str:
+    """Return the id by which a receiver drops the second copy of one run's word on a finding."""
+    return _digest(finding, run_id, status)
+
+
+def _digest(*parts: str) -> str:
+    # A name from AWS may hold lone surrogates; an id must come out of it all the same.
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,19 @@
+"""The policies: pure judgements of records. No client, clock or file is in sight here."""
+
+from auditor.policies.catalogue import Entry, catalogue
+from auditor.policies.contract import Breach, Judgement, Policy, RecordPolicy, TargetPolicy
+from auditor.policies.judging import Crash, Found, Panel, TargetJudge
+
+__all__ = [
+    "Breach",
+    "Crash",
+    "Entry",
+    "Found",
+    "Judgement",
+    "Panel",
+    "Policy",
+    "RecordPolicy",
+    "TargetJudge",
+    "TargetPolicy",
+    "catalogue",
+]

@@ -1,0 +1,137 @@
+"""An export to EC2 that failed, and that nobody ran again.
+
+Why
+    A failed export says so nowhere but in its record. Whoever started it may believe to this day that a copy
+    stands in EC2: as the backup, the migration or the evidence that it was made for.
+
+What it finds
+    Records in state Failed that are older than `max_age`, unless an export of the same snapshot succeeded later
+    in the same account and Region. No call can delete a failed record, so a success is what ends the finding. A
+    failed record that does not say what it exported is always found: nothing can show that it was made good.
+
+Settings
+    `max_age` (3d): an age of exactly this is allowed.
+    `ignore_after` (off): a failure older than this is no longer found. Longer than `max_age`.
+    `severity` (high)
+
+What to do
+    Export the snapshot again, or write down that it is not needed and set `ignore_after`.
+
+Examples
+    Breaks it::
+
+        {"state": "Failed", "createdAt": "4d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+
+    Breaks it: a success before the failure says nothing of it::
+
+        {"state": "Succeeded", "createdAt": "5d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+        {"state": "Failed", "createdAt": "4d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+
+    Breaks it: nothing says what was exported::
+
+        {"state": "Failed", "createdAt": "4d ago"}
+
+    Keeps it: it is young::
+
+        {"state": "Failed", "createdAt": "2d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+
+    Keeps it: it was exported again::
+
+        {"state": "Failed", "createdAt": "4d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+        {"state": "Succeeded", "createdAt": "1d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+
+    Can't be judged: how old is it? ::
+
+        {"state": "Failed", "sourceInfo": {"arn": "arn:snapshot"}}
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
+
+from pydantic import model_validator
+
+from auditor.config import Duration, PolicySettings, format_duration
+from auditor.errors import UnusableField
+from auditor.model import Control, ExportRecord, Severity, rfc3339, shown
+from auditor.policies.contract import Breach, Judgement, TargetPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Settings(PolicySettings):
+    """What the configuration may set."""
+
+    severity: Severity = Severity.HIGH
+    max_age: Duration = timedelta(days=3)
+    ignore_after: Duration | None = None
+
+    @model_validator(mode="after")
+    def _window_is_open(self) -> Self:
+        if self.ignore_after is not None and self.ignore_after <= self.max_age:
+            raise ValueError("ignore_after must be longer than max_age, or nothing is ever found")
+        return self
+
+
+class Policy(TargetPolicy[Settings]):
+    """Failed and left."""
+
+    settings_type = Settings
+    remediation = "Export the snapshot again; a later success ends this finding. If the copy is not needed, set ignore_after."
+    controls = (
+        Control("NIST SP 800-53 r5", "CM-8", "organisational"),
+        Control("NIST SP 800-53 r5", "SI-12", "organisational"),
+    )
+
+    def begin(self) -> Judgement:
+        """Return the judgement of one target."""
+        return _Failures(self.settings, self.now)
+
+
+class _Failures(Judgement):
+    """The old failures of one target, and the latest success of each snapshot."""
+
+    def __init__(self, settings: Settings, now: datetime) -> None:
+        self._settings = settings
+        self._now = now
+        self._failed: list[ExportRecord] = []
+        self._succeeded: dict[str, datetime] = {}
+
+    def see(self, record: ExportRecord) -> None:
+        match record.state:
+            case "Failed":
+                age = self._now - record.created_at
+                ignored = self._settings.ignore_after is not None and age > self._settings.ignore_after
+                if age > self._settings.max_age and not ignored:
+                    self._failed.append(record)
+            case "Succeeded" if record.source.arn is not None:
+                self._note_success(record, record.source.arn)
+
+    def _note_success(self, record: ExportRecord, source: str) -> None:
+        try:
+            created = record.created_at
+        except UnusableField:
+            return  # a success at no known time makes no failure good, and breaks nothing itself
+        self._succeeded[source] = max(created, self._succeeded.get(source, created))
+
+    def conclude(self, *, complete: bool) -> Iterator[Breach]:
+        for record in self._failed:
+            source = record.source.arn
+            success = None if source is None else self._succeeded.get(source)
+            if success is None or success <= record.created_at:
+                yield self._breach(record, success, complete=complete)
+
+    def _breach(self, record: ExportRecord, success: datetime | None, *, complete: bool) -> Breach:
+        name = record.source.name or record.source.arn
+        what = "a snapshot that it does not name" if name is None else f"snapshot {shown(name)}"
+        evidence = {
+            "state": record.state,
+            "created_at": rfc3339(record.created_at),
+            "source_snapshot_arn": record.source.arn,
+            "last_success_at": None if success is None else rfc3339(success),
+            "max_age": format_duration(self._settings.max_age),
+            "target_read_completely": complete,
+        }
+        return Breach(record, f"The export of {what} failed, and none succeeded since.", evidence)

@@ -1,0 +1,90 @@
+"""What a policy is.
+
+A policy is one module in `auditor.policies.builtin`. The module's name, with hyphens, is the policy's id; its
+docstring is the policy's page, with a first line that says what it finds and the sections Why, What it finds,
+Settings, What to do and Examples; and it defines `Policy`, a subclass of one of the two kinds below.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+
+from auditor.config import PolicySettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from auditor.model import Control, ExportRecord
+
+S = TypeVar("S", bound=PolicySettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A record that breaks a policy."""
+
+    record: ExportRecord
+    message: str
+    """One sentence for people, in which nothing changes from night to night; names in it are made fit to be shown."""
+    evidence: Mapping[str, object]
+    """The fields that the judgement rested on, and the bounds that it was held to."""
+
+
+class Policy(ABC, Generic[S]):
+    """What both kinds have; a policy itself derives from one of them.
+
+    A judgement that needs a field reads it from the record and lets `UnusableField` pass: the record is then
+    counted as one that this policy could not judge.
+    """
+
+    settings_type: ClassVar[type[PolicySettings]]
+    """The settings under the policy's id in the configuration, with their defaults."""
+    remediation: ClassVar[str]
+    """What to do about it, in a sentence or two."""
+    controls: ClassVar[tuple[Control, ...]] = ()
+
+    def __init__(self, settings: S, now: datetime) -> None:
+        self.settings = settings
+        self.now = now
+        """The run's one instant, aware, in UTC: the only clock that a policy knows."""
+
+
+class RecordPolicy(Policy[S]):
+    """Judges each record alone."""
+
+    @abstractmethod
+    def judge(self, record: ExportRecord) -> Breach | None:
+        """Return how the record breaks the policy, or None where it keeps it.
+
+        :raises UnusableField: where the record does not say.
+        """
+
+
+class TargetPolicy(Policy[S]):
+    """Judges all records of a target together."""
+
+    @abstractmethod
+    def begin(self) -> Judgement:
+        """Return the judgement of one target, which has seen no record yet."""
+
+
+class Judgement(ABC):
+    """One target's records, weighed together; it keeps what it needs of each, and no more."""
+
+    @abstractmethod
+    def see(self, record: ExportRecord) -> None:
+        """Take note of a record.
+
+        :raises UnusableField: where the record does not say what the policy needs.
+        """
+
+    @abstractmethod
+    def conclude(self, *, complete: bool) -> Iterable[Breach]:
+        """Return what breaks the policy.
+
+        :param complete: whether every page was read. Where not, this concludes from what was, and its evidence
+            says so.
+        """

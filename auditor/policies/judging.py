@@ -1,0 +1,126 @@
+"""The enabled policies, put to work on the records of one target after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import UnusableField
+from auditor.policies.contract import RecordPolicy, TargetPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+
+    from auditor.config import PolicySettings
+    from auditor.model import ExportRecord
+    from auditor.policies.catalogue import Entry
+    from auditor.policies.contract import Breach, Judgement
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A breach, and the policy that it breaks."""
+
+    policy: str
+    breach: Breach
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """A policy that raised where it should have judged: a bug in the policy."""
+
+    policy: str
+    error: Exception
+
+
+class Panel:
+    """The policies that a run judges by, bound to its settings and its instant."""
+
+    def __init__(
+        self, entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings], now: datetime
+    ) -> None:
+        self.by_record: dict[str, RecordPolicy[Any]] = {}
+        self.by_target: dict[str, TargetPolicy[Any]] = {}
+        for policy_id, chosen in settings.items():
+            policy = entries[policy_id].policy(chosen, now)
+            if isinstance(policy, RecordPolicy):
+                self.by_record[policy_id] = policy
+            elif isinstance(policy, TargetPolicy):
+                self.by_target[policy_id] = policy
+
+    def begin(self, on_crash: Callable[[Crash], None]) -> TargetJudge:
+        """Return the judge of one target."""
+        return TargetJudge(self, on_crash)
+
+
+class TargetJudge:
+    """Judges the records of one target, and counts those that it can't judge.
+
+    A record without an ARN can't be the subject of a finding, so no policy can judge it. A policy that raises is
+    said to have crashed, leaves what it was looking at unjudged, and touches nothing else.
+    """
+
+    def __init__(self, panel: Panel, on_crash: Callable[[Crash], None]) -> None:
+        self._by_record = panel.by_record
+        self._by_target: dict[str, Judgement] = {}
+        self._on_crash = on_crash
+        self._seen = 0
+        self.unjudged: dict[str, int] = {}
+        """Policy → number of records that it could not judge."""
+        self.unjudged_records = 0
+        """Records that at least one policy could not judge."""
+        for policy_id, policy in panel.by_target.items():
+            self._by_target[policy_id] = policy.begin()
+
+    def judge(self, record: ExportRecord) -> list[Found]:
+        """Return what the record breaks by itself, and show it to the policies that judge the whole target."""
+        self._seen += 1
+        found: list[Found] = []
+        doubtful = False
+        try:
+            _ = record.arn
+        except UnusableField:
+            for policy_id in (*self._by_record, *self._by_target):
+                self._cannot_judge(policy_id)
+            self.unjudged_records += 1
+            return found
+        for policy_id, policy in self._by_record.items():
+            try:
+                breach = policy.judge(record)
+            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+                doubtful = True
+                self._stumbled(policy_id, error)
+            else:
+                if breach is not None:
+                    found.append(Found(policy_id, breach))
+        for policy_id, judgement in self._by_target.items():
+            try:
+                judgement.see(record)
+            except Exception as error:  # noqa: BLE001 -- as above
+                doubtful = True
+                self._stumbled(policy_id, error)
+        self.unjudged_records += doubtful
+        return found
+
+    def conclude(self, *, complete: bool) -> list[Found]:
+        """Return what the target's records break together."""
+        found: list[Found] = []
+        for policy_id, judgement in self._by_target.items():
+            try:
+                breaches: Iterable[Breach] = list(judgement.conclude(complete=complete))
+            except Exception as error:  # noqa: BLE001 -- as above
+                self._on_crash(Crash(policy_id, error))
+                self.unjudged[policy_id] = self._seen
+                self.unjudged_records = self._seen
+            else:
+                found.extend(Found(policy_id, breach) for breach in breaches)
+        return found
+
+    def _stumbled(self, policy_id: str, error: Exception) -> None:
+        self._cannot_judge(policy_id)
+        if not isinstance(error, UnusableField):
+            self._on_crash(Crash(policy_id, error))
+
+    def _cannot_judge(self, policy_id: str) -> None:
+        self.unjudged[policy_id] = self.unjudged.get(policy_id, 0) + 1

@@ -1,0 +1,176 @@
+"""One request, one answer: who asks, what for, what goes wrong. No network here."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from auditor.simulator import sts
+from auditor.simulator.answers import LIGHTSAIL, STS, Answer, ApiError, error_answer
+from auditor.simulator.faults import GET_RECORDS, Fault, FaultKind, Faults, Place
+from auditor.simulator.keys import Keys
+from auditor.simulator.lightsail import Pages
+from auditor.simulator.misbehaviour import error_for, mangled
+from auditor.simulator.signature import Caller, Received, scope, unknown_key, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from auditor.simulator.estate import Estate, SimAccount
+    from auditor.simulator.lightsail import PageAsked
+
+TARGET_PREFIX = "Lightsail_20161128."
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What was asked and answered, as the server saw it."""
+
+    operation: str
+    account_id: str | None
+    """Of the key that signed; for AssumeRole, of the role asked for. None where nobody is proved to have signed."""
+    region: str | None
+    """Of the signature's scope."""
+    page: int | None
+    """Counted from 1; None where no page was asked for."""
+    token: str | None
+    access_key_id: str | None
+    status: int | None = None
+    """The HTTP status; None where nothing was answered."""
+    error: str | None = None
+    """AWS's code."""
+    fault: FaultKind | None = None
+    """What struck, latency aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """An answer, and how it is to be delivered."""
+
+    call: Call
+    answer: Answer
+    delay: float = 0.0
+    """Seconds."""
+    fault: FaultKind | None = None
+    """HANG, RESET or CUT_BODY need the network; the answer holds what every other kind has done."""
+
+
+class Endpoint:
+    """Every service of an estate, behind one address."""
+
+    def __init__(
+        self,
+        estate: Estate,
+        faults: Iterable[Fault] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        credential_lifetime: float | None = None,
+    ) -> None:
+        self._estate = estate
+        self._faults = Faults(faults)
+        self._keys = Keys(estate, clock, credential_lifetime)
+        self._pages = Pages(estate.seed)
+        self._requests = 0
+
+    def handle(self, request: Received) -> Handled:
+        """Return what `request` is answered with."""
+        self._requests += 1
+        request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._estate.seed}/{self._requests}"))
+        target = request.headers.get("x-amz-target")
+        form = {} if target else dict(parse_qsl(request.body.decode("latin-1"), keep_blank_values=True))
+        service = LIGHTSAIL if target else STS
+        operation = target.removeprefix(TARGET_PREFIX) if target else form.get("Action", "")
+        claimed = scope(request) or (None, None, None)
+        call = Call(operation, None, claimed[1], None, None, claimed[0])
+        caller = verify(request, service, self._keys)
+        if isinstance(caller, ApiError):
+            handled = self._refused(call, service, caller, request_id)
+        elif service == STS:
+            handled = self._sts(call, caller, form, request_id)
+        else:
+            handled = self._lightsail(call, caller, request.body, request_id)
+        headers = {**handled.answer.headers, "x-amzn-RequestId": request_id}
+        return replace(handled, answer=replace(handled.answer, headers=headers))
+
+    def _sts(self, call: Call, caller: Caller, form: dict[str, str], request_id: str) -> Handled:
+        account_id = caller.key.account_id
+        if call.operation == "AssumeRole":
+            account_id = sts.account_of_role(form) or account_id
+        call = replace(call, account_id=account_id)
+        delay, fault = self._faults.strike(Place(account_id, caller.region, call.operation))
+        error = error_for(fault, STS, caller.key.arn, form.get("RoleArn", "*"))
+        result: Answer | ApiError
+        if error is not None:
+            result = error
+        elif call.operation == "AssumeRole":
+            into = self._other_account(fault, account_id)
+            result = sts.assume_role(form, caller.key, self._keys, request_id, into)
+        elif call.operation == "GetCallerIdentity":
+            result = sts.caller_identity(caller.key, request_id)
+        else:
+            message = f"Could not find operation {call.operation} for version {form.get('Version')}"
+            result = ApiError("InvalidAction", message)
+        return self._finished(call, STS, result, (delay, fault), request_id)
+
+    def _lightsail(self, call: Call, caller: Caller, body: bytes, request_id: str) -> Handled:
+        call = replace(call, account_id=caller.key.account_id)
+        account = self._keys.account(caller.key.account_id)
+        if call.operation != GET_RECORDS:
+            error = ApiError("UnknownOperationException", "The operation is not simulated.")
+            return self._refused(call, LIGHTSAIL, error, request_id)
+        if account is None or caller.key is self._keys.base:
+            # The base identity may assume roles, and nothing else.
+            error = ApiError("AccessDeniedException", f"User: {caller.key.arn} is not authorized")
+            return self._refused(call, LIGHTSAIL, error, request_id)
+        if not account.can_use(caller.region):
+            return self._refused(call, LIGHTSAIL, unknown_key(LIGHTSAIL), request_id)
+        asked = self._pages.asked(body, account, caller.region)
+        if isinstance(asked, ApiError):
+            return self._refused(call, LIGHTSAIL, asked, request_id)
+        call = replace(call, page=asked.number, token=asked.token)
+        struck = self._faults.strike(_place(account.id, caller.region, asked))
+        fault = struck[1]
+        error_or_none = error_for(fault, LIGHTSAIL, caller.key.arn, "*")
+        result = error_or_none or self._pages.page(account, caller.region, asked, fault)
+        return self._finished(call, LIGHTSAIL, result, struck, request_id)
+
+    def _other_account(self, fault: Fault | None, account_id: str) -> SimAccount | None:
+        """Return the account whose credentials a wrong-account fault gives out; None without such a fault."""
+        if fault is None or fault.kind is not FaultKind.WRONG_ACCOUNT:
+            return None
+        if fault.to_account is not None:
+            return self._keys.account(fault.to_account)
+        return next((other for other in self._estate.accounts if other.id != account_id), None)
+
+    def _finished(
+        self,
+        call: Call,
+        service: str,
+        result: Answer | ApiError,
+        struck: tuple[float, Fault | None],
+        request_id: str,
+    ) -> Handled:
+        delay, fault = struck
+        answer = error_answer(result, service, request_id) if isinstance(result, ApiError) else result
+        kind = None if fault is None else fault.kind
+        answer = mangled(answer, fault)
+        status = None if kind in (FaultKind.HANG, FaultKind.RESET) else answer.status
+        call = replace(call, status=status, error=answer.error_code, fault=kind)
+        return Handled(call, answer, delay, kind)
+
+    def _refused(self, call: Call, service: str, error: ApiError, request_id: str) -> Handled:
+        return self._finished(call, service, error, (0.0, None), request_id)
+
+
+def _place(account_id: str, region: str, asked: PageAsked) -> Place:
+    return Place(
+        account_id,
+        region,
+        GET_RECORDS,
+        asked.number,
+        has_token=asked.token is not None,
+        after_empty=asked.after_empty,
+    )

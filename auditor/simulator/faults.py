@@ -1,0 +1,152 @@
+"""How the estate can be told to misbehave, and the count of how often it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+GET_RECORDS = "GetExportSnapshotRecords"
+
+
+class FaultKind(StrEnum):
+    """What goes wrong."""
+
+    THROTTLE = "throttle"
+    """ThrottlingException, "Rate exceeded"; STS says Throttling."""
+    SERVICE_ERROR = "service-error"
+    """500 or, with `status`, 503."""
+    LATENCY = "latency"
+    """The answer comes `seconds` later; other faults may strike too."""
+    HANG = "hang"
+    """No answer until the client or the server goes."""
+    RESET = "reset"
+    """The connection is reset without an answer."""
+    CUT_BODY = "cut-body"
+    """Less than Content-Length says, then the connection ends."""
+    CUT_JSON = "cut-json"
+    """Valid HTTP, but half of the body's text (XML for STS)."""
+    NOT_JSON = "not-json"
+    """200 with a proxy's HTML page."""
+    NOT_UTF8 = "not-utf8"
+    """200 with bytes that are no UTF-8."""
+    MISSING_KEY = "missing-key"
+    """200 `{}`: no exportSnapshotRecords."""
+    EMPTY_PAGE = "empty-page"
+    """An empty page with a token comes before the page."""
+    TOKEN_LOOP = "token-loop"  # noqa: S105 -- a kind, not a secret
+    """From `page` on, its token leads to A, A's to B, and B's to A."""
+    TOKEN_REJECTED = "token-rejected"  # noqa: S105 -- a kind, not a secret
+    """InvalidInputException in answer to a request with a token."""
+    EXPIRED = "expired"
+    ACCESS_DENIED = "access-denied"
+    UNAUTHENTICATED = "unauthenticated"
+    UNRECOGNIZED_CLIENT = "unrecognized-client"
+    NOT_FOUND = "not-found"
+    INVALID_INPUT = "invalid-input"
+    OPERATION_FAILURE = "operation-failure"
+    ACCOUNT_SETUP_IN_PROGRESS = "account-setup-in-progress"
+    REGION_SETUP_IN_PROGRESS = "region-setup-in-progress"
+    OPT_IN_REQUIRED = "opt-in-required"
+    REQUEST_EXPIRED = "request-expired"
+    INVALID_SIGNATURE = "invalid-signature"
+    WRONG_ACCOUNT = "wrong-account"
+    """AssumeRole gives credentials of another account, which its AssumedRoleUser names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong; None for any account, Region, operation or page."""
+
+    kind: FaultKind
+    account: str | None = None
+    """For AssumeRole, the account of the role."""
+    region: str | None = None
+    """The Region that the request was signed for: for STS, wherever the client calls it."""
+    operation: str | None = GET_RECORDS
+    """STS's operations are struck only where they are named, or with None."""
+    page: int | None = None
+    """Counted from 1 in the target. A page of STS is 1."""
+    times: int | None = None
+    """How often it strikes for each account, Region and operation; None for always."""
+    seconds: float = 0.0
+    """For LATENCY."""
+    status: int = 500
+    """For SERVICE_ERROR: 500 or 503."""
+    to_account: str | None = None
+    """For WRONG_ACCOUNT: whose credentials come; another account of the estate, where None."""
+
+    def __post_init__(self) -> None:
+        if self.kind is FaultKind.WRONG_ACCOUNT and self.operation != "AssumeRole":
+            raise ValueError("wrong-account strikes AssumeRole: say so with operation='AssumeRole'")
+        if self.kind in RECORDS_ONLY and self.operation != GET_RECORDS:
+            raise ValueError(f"{self.kind} strikes {GET_RECORDS} only")
+
+
+RECORDS_ONLY = frozenset(
+    {
+        FaultKind.MISSING_KEY,
+        FaultKind.EMPTY_PAGE,
+        FaultKind.TOKEN_LOOP,
+        FaultKind.TOKEN_REJECTED,
+        FaultKind.NOT_FOUND,
+        FaultKind.INVALID_INPUT,
+        FaultKind.OPERATION_FAILURE,
+        FaultKind.ACCOUNT_SETUP_IN_PROGRESS,
+        FaultKind.REGION_SETUP_IN_PROGRESS,
+    }
+)
+"""Kinds that STS has no answer for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a request asks for, as faults are aimed."""
+
+    account: str
+    region: str
+    operation: str
+    page: int = 1
+    has_token: bool = False
+    after_empty: bool = False
+    """Whether the token was that of an empty page put in before this one."""
+
+
+class Faults:
+    """The faults of one server, and how often each has struck."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self._faults = tuple(faults)
+        self._struck: Counter[tuple[int, str, str, str]] = Counter()
+
+    def strike(self, place: Place) -> tuple[float, Fault | None]:
+        """Return the seconds to wait, and the first other fault that strikes; count both."""
+        seconds = 0.0
+        for number, fault in enumerate(self._faults):
+            key = (number, place.account, place.region, place.operation)
+            if not _aims_at(fault, place) or (fault.times is not None and self._struck[key] >= fault.times):
+                continue
+            self._struck[key] += 1
+            if fault.kind is not FaultKind.LATENCY:
+                return seconds, fault
+            seconds += fault.seconds
+        return seconds, None
+
+
+def _aims_at(fault: Fault, place: Place) -> bool:
+    if fault.account not in (None, place.account) or fault.region not in (None, place.region):
+        return False
+    if fault.operation not in (None, place.operation):
+        return False
+    match fault.kind:
+        case FaultKind.TOKEN_LOOP:
+            return place.page >= (fault.page or 1)
+        case FaultKind.TOKEN_REJECTED if not place.has_token:
+            return False
+        case FaultKind.EMPTY_PAGE if place.after_empty:
+            return False
+    return fault.page in (None, place.page)

@@ -1,0 +1,138 @@
+"""What the benchmark's server serves: accounts, Regions, and pages of records in AWS's shape."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+# A fixed list, so that a figure of today compares with one of next year: the Regions of Lightsail in botocore 1.43.11.
+REGIONS = (
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+)
+
+ROLE_NAME = "LightsailExportAuditor"
+
+BREAKING_SHARE = 0.04
+"""Of a page's records: half failed long ago, half have a disk that is too large."""
+
+FIRST_EXPORT = 1_700_000_000.5
+"""In November 2023: older than any age that a policy allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """One size of estate. Every target of it has the same pages."""
+
+    accounts: int
+    regions: int
+    pages: int
+    """Pages a target."""
+    records: int
+    """Records a page; 0 for empty pages."""
+    latency_ms: int = 0
+    """Waited for before each answer, those of STS included."""
+
+    @property
+    def page_count(self) -> int:
+        """Pages in the whole estate."""
+        return self.accounts * self.regions * self.pages
+
+    @property
+    def record_count(self) -> int:
+        """Records in the whole estate."""
+        return self.page_count * self.records
+
+    @property
+    def finding_count(self) -> int:
+        """Findings that the default policies make of it."""
+        return self.page_count * breaking(self.records)
+
+    @property
+    def alone(self) -> Workload:
+        """The same pages for one account and one Region: hardly more than starting up."""
+        return Workload(1, 1, self.pages, self.records, self.latency_ms)
+
+
+def account_id(number: int) -> str:
+    """Return the id of the account with this number, counted from 0."""
+    return str(100_000_000_000 + number)
+
+
+def breaking(records: int) -> int:
+    """Return how many of a page's records break a policy."""
+    return round(records * BREAKING_SHARE)
+
+
+def page_token(page: int) -> str:
+    """Return the token that asks for this page, counted from 1."""
+    return f"bench-page-{page}"
+
+
+def page_body(page: int, pages: int, records: int) -> bytes:
+    """Return one page as Lightsail would answer it, ARNs distinct over all pages of a target."""
+    first = (page - 1) * records
+    broken = breaking(records)
+    body: dict[str, Any] = {
+        "exportSnapshotRecords": [_record(first + at, at, broken) for at in range(records)]
+    }
+    if page < pages:
+        body["nextPageToken"] = page_token(page + 1)
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _record(number: int, at: int, broken: int) -> dict[str, Any]:
+    # The shape and the lengths of AWS's example of GetExportSnapshotRecords in the CLI's reference.
+    failed = at < broken // 2
+    oversized = broken // 2 <= at < broken
+    disks: list[dict[str, Any]] = [{"path": "/dev/sda1", "sizeInGb": 20, "isSystemDisk": True}]
+    if oversized:
+        disks.append({"name": f"Disk-{number}", "path": "/dev/xvdf", "sizeInGb": 2000, "isSystemDisk": False})
+    record: dict[str, Any] = {
+        "name": f"ExportSnapshotRecord-{_guid('name', number)}",
+        "arn": _arn("ExportSnapshotRecord", number),
+        "createdAt": FIRST_EXPORT + number * 3600,
+        "location": {"availabilityZone": "all", "regionName": "us-west-2"},
+        "resourceType": "ExportSnapshotRecord",
+        "state": "Failed" if failed else "Succeeded",
+        "sourceInfo": {
+            "resourceType": "InstanceSnapshot",
+            "createdAt": FIRST_EXPORT + number * 3600 - 600.25,
+            "name": f"WordPress-{number}-1540339219",
+            "arn": _arn("InstanceSnapshot", number),
+            "fromResourceName": f"WordPress-{number}",
+            "fromResourceArn": _arn("Instance", number),
+            "instanceSnapshotInfo": {
+                "fromBundleId": "nano_2_0",
+                "fromBlueprintId": "wordpress_4_9_8",
+                "fromDiskInfo": disks,
+            },
+        },
+    }
+    if not failed:
+        record["destinationInfo"] = {"id": f"ami-{number:017x}", "service": "Aws::EC2::Image"}
+    return record
+
+
+def _arn(kind: str, number: int) -> str:
+    return f"arn:aws:lightsail:us-west-2:111122223333:{kind}/{_guid(kind, number)}"
+
+
+def _guid(kind: str, number: int) -> UUID:
+    return UUID(int=int.from_bytes(kind.encode()[:8], "big") << 64 | number)

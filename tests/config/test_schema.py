@@ -1,0 +1,162 @@
+"""The JSON Schema takes what the loader takes, and the example is a file that both take."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+import pytest
+import yaml
+
+from auditor.config import json_schema
+from auditor.config.entries import AccountEntry, Document
+from auditor.config.settings import Limits
+from auditor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from auditor.config import Config, PolicySettings
+
+    Load = Callable[..., Config]
+
+EXAMPLE = Path(__file__).parents[2] / "accounts.example.yaml"
+HEAD = 'version: 1\ndefaults: {role_name: R}\naccounts:\n  - id: "111122223333"\n'
+
+
+@pytest.fixture(scope="module")
+def validator(policies: Mapping[str, type[PolicySettings]], regions: tuple[str, ...]) -> Any:
+    schema = json_schema(policies, regions)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(json.loads(json.dumps(schema)))
+
+
+def test_the_example_loads(load: Load) -> None:
+    config = load(EXAMPLE.read_text("utf-8"), {"AUDITOR_EXTERNAL_ID": "an-external-id"})
+    assert [account.id for account in config.accounts] == ["111122223333", "444455556666"]
+    assert config.accounts[0].external_id == "an-external-id"
+    assert config.accounts[1].role_arn == "arn:aws:iam::444455556666:role/audit/LightsailReader"
+
+
+def test_the_example_asks_for_its_one_variable_alone(load: Load) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(EXAMPLE.read_text("utf-8"))
+    (problem,) = caught.value.problems
+    assert problem.text.startswith("${AUDITOR_EXTERNAL_ID}: not set")
+
+
+def test_the_example_names_every_option() -> None:
+    text = EXAMPLE.read_text("utf-8")
+    keys = {*Document.model_fields, *AccountEntry.model_fields, *Limits.model_fields}
+    keys |= {"enabled", "severity", "max_age", "ignore_after", "max_gb"}
+    assert not {key for key in keys if re.search(rf"^[\s#-]*{key}:", text, re.MULTILINE) is None}
+
+
+def test_what_the_example_comments_out_can_be_written(load: Load) -> None:
+    text = re.sub(r"^( *)# ([a-z_]+: \S+)", r"\1\2", EXAMPLE.read_text("utf-8"), flags=re.MULTILINE)
+    text = re.sub(r"^  role_name:.*\n", "", text, flags=re.MULTILINE)
+    config = load(
+        "\n".join(line for line in text.splitlines() if "…" not in line), {"AUDITOR_EXTERNAL_ID": "abc"}
+    )
+    assert config.accounts[0].role_arn == "arn:aws:iam::111122223333:role/audit/Reader"
+
+
+def test_the_schema_takes_the_example(validator: Any) -> None:
+    validator.validate(yaml.safe_load(EXAMPLE.read_text("utf-8")))
+
+
+GOOD = [
+    "",
+    "    name: ${NAME} x\n",
+    "    regions: all\n",
+    "    regions: [us-east-1, '${NAME}']\n",
+    "    role_arn: arn:aws:iam::{account_id}:role/a/b-{account_id}\n",
+    "    session_duration: 900s\n",
+    "    session_duration: ${DURATION}\n",
+    "limits: {concurrency: 1024, deadline: 36500d}\n",
+    "policies: {}\n",
+    "policies: {stuck-export: {severity: info, enabled: false}, oversized-disk: {max_gb: 1.5}}\n",
+    "policies: {stale-failed-export: {ignore_after: null}}\n",
+]
+BAD = [
+    "  - {}\n",
+    "  - {id: 111122223334}\n",
+    "  - {id: '1111'}\n",
+    "    name: ''\n",
+    "    name: null\n",
+    "    external_id: null\n",
+    "    regions: null\n",
+    "    nmae: x\n",
+    "    role_name: a/b\n",
+    "    role_arn: Reader\n",
+    "    {role_name: R, role_arn: 'arn:aws:iam::{account_id}:role/R'}\n",
+    "    role_name: R\n    role_arn: arn:aws:iam::111122223333:role/R\n",
+    "    session_name: a\n",
+    "    session_duration: 60\n",
+    "    session_duration: '60'\n",
+    "    regions: []\n",
+    "    regions: us-east-1\n",
+    "    regions: [eu-north-9]\n",
+    "    regions: [us-east-1, us-east-1]\n",
+    "limits: {concurrency: 0}\n",
+    "limits: {concurrency: 2000}\n",
+    "limits: {concurrency: true}\n",
+    "limits: {concurrency: '64'}\n",
+    "limits: {deadline: 0s}\n",
+    "limits: null\n",
+    "limits: {deadlin: 3s}\n",
+    "policies: {unknown: {}}\n",
+    "policies: {stuck-export: null}\n",
+    "policies: {stuck-export: {severity: worst}}\n",
+    "policies: {stuck-export: {severity: null}}\n",
+    "policies: {oversized-disk: {max_gb: 0}}\n",
+    "policies: {oversized-disk: {max_gb: '640'}}\n",
+    "waivers: []\n",
+]
+
+
+@pytest.mark.parametrize("tail", GOOD)
+def test_the_schema_and_the_loader_take_the_same(validator: Any, load: Load, tail: str) -> None:
+    load(HEAD + tail, {"NAME": "us-west-2", "DURATION": "1h"})
+    validator.validate(yaml.safe_load(HEAD + tail))
+
+
+@pytest.mark.parametrize("tail", BAD)
+def test_the_schema_and_the_loader_refuse_the_same(validator: Any, load: Load, tail: str) -> None:
+    with pytest.raises(ConfigError):
+        load(HEAD + tail)
+    try:
+        content = yaml.safe_load(HEAD + tail)
+    except yaml.YAMLError:
+        return  # no YAML, so nothing that a schema could be asked about
+    assert not validator.is_valid(content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        "{version: 2, accounts: [{id: '111122223333', role_name: R}]}",
+        "{version: 1, accounts: [], defaults: {role_name: R}}",
+        "{version: 1, accounts: [{id: '111122223333'}]}",
+        "{version: 1, defaults: {role_name: R}}",
+        "{version: 1, accounts: {}, defaults: {role_name: R}}",
+    ],
+)
+def test_the_schema_asks_for_version_accounts_and_a_role(validator: Any, load: Load, content: str) -> None:
+    with pytest.raises(ConfigError):
+        load(content)
+    assert not validator.is_valid(yaml.safe_load(content))
+
+
+def test_the_schema_describes_every_key_and_shows_defaults_as_they_are_written(validator: Any) -> None:
+    definitions = validator.schema["$defs"]
+    for name in ("Defaults", "AccountEntry", "Limits"):
+        assert all("description" in setting for setting in definitions[name]["properties"].values())
+    assert definitions["Limits"]["properties"]["deadline"]["default"] == "30m"
+    assert definitions["Defaults"]["properties"]["session_duration"]["default"] == "1h"
+    assert "P3D" not in json.dumps(validator.schema)
+    assert '"title": "Role' not in json.dumps(validator.schema)
