@@ -46,10 +46,12 @@ def main(  # noqa: PLR0913 -- click passes each option by its name
     runs = runs or (1 if quick else _FEWEST_RUNS)
     where = cores.choose()
     told = machine.described() | {"cores": str(where), "runs": str(runs)}
+    before = machine.load()
     cores.pin(where.measured)
     with serving(where.server) as server:
         rounds = Rounds(server, runs)
         results = [SCENARIOS[name](rounds, sizes) for name in names or SCENARIOS]
+    told["load"] = f"{before} before, {machine.load()} after (1, 5, 15 minutes)"
     judged = runs >= _FEWEST_RUNS and sizes == FULL
     for line in report.lines(told, results, judged=judged):
         click.echo(line)

@@ -16,10 +16,14 @@ def described() -> dict[str, str]:
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "machine": f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
-        "load": " ".join(f"{load:.2f}" for load in os.getloadavg()) + " (1, 5, 15 minutes, at the start)",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": ", ".join(f"{name} {_version(name)}" for name in _PACKAGES),
     }
+
+
+def load() -> str:
+    """Return how busy the machine is: others on these cores are in the figures too."""
+    return " ".join(f"{average:.2f}" for average in os.getloadavg())
 
 
 def _version(name: str) -> str:

@@ -39,11 +39,15 @@ class Usage:
 
 
 def environment(url: str) -> dict[str, str]:
-    """Return the environment of a child: this one's, without its AWS settings and proxies, at our endpoint."""
+    """Return the environment of a child: this one's, without its AWS settings and proxies, at our endpoint.
+
+    Python's own switches are left out too: PYTHONDONTWRITEBYTECODE, which containers like to set, would have every
+    run compile what the warm-up should have cached, most of all for whichever package was edited last.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith("AWS_") and not name.lower().endswith("_proxy")
+        if not name.startswith(("AWS_", "PYTHON")) and not name.lower().endswith("_proxy")
     }
     return kept | {
         "AWS_ENDPOINT_URL": url,

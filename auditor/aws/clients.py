@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError
 from auditor import __version__
 from auditor.aws.parsing import ParserFactory
 from auditor.errors import CredentialsError, UsageError
-from auditor.model import PARTITION, shown
+from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 CALL_AS = "AuditorCallAs"
 _HOME_REGION = "us-east-1"
 """Where STS is called when the environment names no Region."""
+
+_AWS_HOSTS = (".amazonaws.com", ".api.aws")
+"""The DNS suffixes of partition aws, the second for dual stack (botocore's partitions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ async def open_clients(
             )
         except (BotoCoreError, ValueError) as error:
             raise UsageError(f"the AWS environment can't be used: {shown(str(error))}") from error
-        overrides = _overrides({"lightsail": lightsail, "sts": sts}, session, allow_http=allow_http)
+        overrides = _overrides({"lightsail": lightsail, "sts": sts}, allow_http=allow_http)
         for client in (lightsail, sts):
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
@@ -139,13 +142,12 @@ def _check_ca_bundle(bundle: object) -> None:
         )
 
 
-def _overrides(clients: dict[str, Any], session: AioSession, *, allow_http: bool) -> dict[str, str]:
+def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
     overrides = {}
-    suffix = session.get_component("endpoint_resolver").get_partition_dns_suffix(PARTITION)
     for service, client in clients.items():
         url = urlsplit(client.meta.endpoint_url)
         host = url.hostname or ""
-        if url.scheme == "https" and host.endswith(f".{suffix}"):
+        if url.scheme == "https" and host.endswith(_AWS_HOSTS):
             continue
         overrides[service] = url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
         if url.scheme == "http" and not allow_http and not _is_loopback(host):

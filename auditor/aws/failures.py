@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectionClosedError,
+    ConnectionError,  # noqa: A004 -- botocore's own, of which Python's is no part
     ConnectTimeoutError,
     CredentialRetrievalError,
     HTTPClientError,
@@ -72,6 +74,10 @@ class BadResponse(Exception):  # noqa: N818 -- what it was, in the ledger's word
     """An answer that is not what it should be: not JSON, cut short, or without what every such answer holds."""
 
 
+CALL_ERRORS = (ClientError, BotoCoreError, BadResponse, ResponseParserError, TimeoutError)
+"""What a call to AWS may raise that `call_failed` is asked about."""
+
+
 def call_failed(error: Exception, secrets: Iterable[str | None] = ()) -> CallFailed:
     """Return what `error`, raised by a call to AWS, means to the ledger.
 
@@ -113,7 +119,7 @@ def _unanswered(error: Exception) -> Reason:
         # aiohttp: a body shorter than the answer's own headers say.
         case ConnectionClosedError(kwargs={"error": aiohttp.ClientPayloadError()}):
             return Reason.BAD_RESPONSE
-        case HTTPClientError():
+        case HTTPClientError() | ConnectionError():
             return Reason.NETWORK_ERROR
         case NoCredentialsError() | CredentialRetrievalError():
             return Reason.EXPIRED_CREDENTIALS

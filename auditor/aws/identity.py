@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
 
-from auditor.aws.failures import BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, call_failed
 from auditor.aws.retrying import retrying
 from auditor.errors import CallFailed, CredentialsError
 from auditor.model import Reason
@@ -32,7 +31,7 @@ async def caller_arn(clients: Clients, slot: Slot, request_timeout: float) -> st
         try:
             with anyio.fail_after(request_timeout):
                 answer: dict[str, Any] = await clients.sts.get_caller_identity()
-        except (ClientError, BotoCoreError, BadResponse, TimeoutError) as error:
+        except CALL_ERRORS as error:
             raise call_failed(error, clients.base_secrets) from error
         return answer
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import orjson
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
 
 from auditor.aws.clients import CALL_AS, CallAs
-from auditor.aws.failures import EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
 from auditor.aws.regions import is_opt_in
 from auditor.aws.retrying import retrying
 from auditor.errors import CallFailed
@@ -117,7 +116,7 @@ class PageReader:
             with anyio.fail_after(self._timeout):
                 answer: dict[str, Any] = await self._method(**asked)
             self._prove_page(answer)
-        except (ClientError, BotoCoreError, BadResponse, TimeoutError) as error:
+        except CALL_ERRORS as error:
             secrets = (self._target.account.external_id, token, *credentials.secrets)
             raise call_failed(error, secrets) from error
         return answer

@@ -1,8 +1,9 @@
-"""Answers of AWS's JSON services, parsed by orjson.
+"""Answers of AWS, parsed so that none is taken for what it is not.
 
-botocore's own parser walks every shape of a page, which costs twenty times the parsing, and takes some bodies that
-are no JSON for an empty answer. Here an answer with status 200 is what its JSON says or a `BadResponse`; every
-other answer is an error and goes to botocore's parser.
+botocore's own JSON parser walks every shape of a page, which costs twenty times the parsing, and takes some bodies
+that are no JSON for an empty answer. Here an answer with status 200 is what its JSON says, read by orjson, or a
+`BadResponse`. Errors, and the XML of STS, go to botocore's parsers, which stumble over what is neither JSON nor
+XML with whatever exception that happens to raise.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from aiobotocore.parsers import AioJSONParser, AioResponseParserFactory
+from aiobotocore.parsers import AioJSONParser, AioQueryParser, AioResponseParser, AioResponseParserFactory
 
 from auditor.aws.failures import BadResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Mapping
 
 _OK = 200
 _ERRORS_FROM = 300
 
 
-class FastJSONParser(AioJSONParser):
-    """A parser of AWS JSON 1.1 answers. Times stay what AWS sends: seconds since the epoch."""
+class JSONParser(AioJSONParser):
+    """A parser of AWS JSON 1.1. Times stay what AWS sends: seconds since the epoch."""
 
     async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
         """Return the answer's members, or for an error botocore's description of it.
@@ -30,10 +31,8 @@ class FastJSONParser(AioJSONParser):
         :raises BadResponse: where a success is not a JSON object.
         """
         status = response["status_code"]
-        if status >= _ERRORS_FROM:
-            return await self._parse_error(response, shape)
         if status != _OK:
-            raise BadResponse(f"HTTP {status} where 200 was due")
+            return await _by_botocore(super().parse(response, shape), status)
         try:
             parsed = orjson.loads(response["body"])
         except orjson.JSONDecodeError as error:
@@ -43,22 +42,41 @@ class FastJSONParser(AioJSONParser):
         metadata = {"HTTPStatusCode": status, "RequestId": response["headers"].get("x-amzn-requestid")}
         return parsed | {"ResponseMetadata": metadata}
 
-    async def _parse_error(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
-        try:
-            parsed: dict[str, Any] = await super().parse(response, shape)
-        except Exception as error:  # noqa: BLE001 -- botocore raises whatever a hostile body makes it stumble over
-            message = f"an error whose body can't be read: {type(error).__name__}"
-            parsed = {"Error": {"Code": str(response["status_code"]), "Message": message}}
-            parsed["ResponseMetadata"] = {"HTTPStatusCode": response["status_code"]}
-        return parsed
+
+class QueryParser(AioQueryParser):
+    """A parser of STS's XML."""
+
+    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+        """Return the answer's members, or for an error botocore's description of it.
+
+        :raises BadResponse: where a success is not the XML that it should be.
+        """
+        return await _by_botocore(super().parse(response, shape), response["status_code"])
+
+
+async def _by_botocore(parsing: Awaitable[dict[str, Any]], status: int) -> dict[str, Any]:
+    try:
+        parsed = await parsing
+    except Exception as error:
+        text = f"a body that can't be read: {type(error).__name__}"
+        if status < _ERRORS_FROM:
+            raise BadResponse(text) from error
+        return {
+            "Error": {"Code": str(status), "Message": text},
+            "ResponseMetadata": {"HTTPStatusCode": status},
+        }
+    if status < _ERRORS_FROM and status != _OK:
+        raise BadResponse(f"HTTP {status} where 200 was due")
+    return parsed
 
 
 class ParserFactory(AioResponseParserFactory):
-    """Gives the fast parser to JSON services, and botocore's own to the others."""
+    """Gives each protocol its parser, and botocore's own to those that are not called here."""
 
     def create_parser(self, protocol_name: str) -> Any:
         """Return a parser for the protocol."""
-        return _JSON if protocol_name == "json" else super().create_parser(protocol_name)
+        return _PARSERS.get(protocol_name) or super().create_parser(protocol_name)
 
 
-_JSON = FastJSONParser()  # holds no state: one serves all
+_PARSERS: dict[str, AioResponseParser] = {"json": JSONParser(), "query": QueryParser()}
+"""They hold no state: one of each serves every call."""

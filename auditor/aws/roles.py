@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.credentials import SessionCredentials
-from auditor.aws.failures import BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, BadResponse, call_failed
 from auditor.aws.retrying import retrying
 from auditor.errors import CallFailed
 from auditor.model import Failure, Reason, shown
@@ -166,7 +166,7 @@ class Roles:
             try:
                 with anyio.fail_after(self._timeout):
                     return await function(argument)
-            except (ClientError, BotoCoreError, BadResponse, TimeoutError) as error:
+            except CALL_ERRORS as error:
                 raise call_failed(error, secrets) from error
 
         answer: dict[str, Any] = await retrying(slot)(once)

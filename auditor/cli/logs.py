@@ -46,6 +46,7 @@ class Redactor:
         self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        """Return the event without them, and with every text in it made fit to be shown."""
         return {
             key: _HIDDEN if _SECRET_KEYS.search(key) else self._clean(value) for key, value in event.items()
         }

@@ -237,10 +237,16 @@ def _subject(place: tuple[str | int, ...]) -> str:
             return "this account"
         case ("accounts", int(), "id"):
             return "account id"
-        case ("policies", str() as policy):
-            return cut(policy)
-        case ("policies", policy, *_, key):
-            return f"{cut(str(key))} of {cut(str(policy))}"
+        case ("policies", policy, _, *_):
+            return f"{_last(place)} of {cut(str(policy))}"
+        case _:
+            return _last(place)
+
+
+def _last(place: tuple[str | int, ...]) -> str:
+    match place:
+        case (*_, str() as key, int()):
+            return f"an entry of {cut(key)}"
         case (*_, key):
             return cut(str(key))
         case _:

@@ -9,73 +9,103 @@ Shapes: Lightsail API reference, `ExportSnapshotRecord`; botocore's service mode
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from auditor.errors import UnusableField
-
-T = TypeVar("T")
 
 KNOWN_STATES = frozenset({"Started", "Succeeded", "Failed"})
 """The states that Lightsail documents; others may come."""
 
 
-@dataclass(frozen=True, slots=True)
 class Disk:
-    """One disk in an exported snapshot."""
+    """One disk of an exported snapshot."""
 
-    kind: str
-    """`system`, `attached` or `block`."""
-    name: str | None
-    """None for a system disk: AWS gives it no name."""
-    path: str | None
-    """Such as /dev/xvda; None for a block disk's own snapshot."""
-    size_gb: float | None
-    """None where the record does not say."""
+    __slots__ = ("_raw", "kind")
+
+    def __init__(self, kind: str, raw: Any) -> None:
+        self.kind = kind
+        """`system`, `attached` or `block`."""
+        self._raw = _mapping(raw)
+
+    @property
+    def name(self) -> str | None:
+        """The disk's name; None for a system disk, to which AWS gives none."""
+        return _text(self._raw.get("name"))
+
+    @property
+    def path(self) -> str | None:
+        """Such as /dev/xvda; None for a block disk's own snapshot."""
+        return _text(self._raw.get("path"))
+
+    @property
+    def size_gb(self) -> float | None:
+        """The size in GB, or None where the record does not say."""
+        value = self._raw.get("sizeInGb")
+        # bool is an int to Python, and no size.
+        return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
 class SnapshotSource:
     """What was exported: the `sourceInfo` of a record. Its fields are None where the record does not say."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("_raw",)
 
     def __init__(self, raw: Any) -> None:
-        self.raw = raw
+        self._raw = _mapping(raw)
 
     @property
     def arn(self) -> str | None:
         """The ARN of the Lightsail snapshot that was exported."""
-        return _text(self.raw, "arn")
+        return _text(self._raw.get("arn"))
 
     @property
     def name(self) -> str | None:
         """The name of that snapshot."""
-        return _text(self.raw, "name")
-
-    @property
-    def resource_type(self) -> str | None:
-        """`InstanceSnapshot`, `DiskSnapshot`, or what AWS adds."""
-        return _text(self.raw, "resourceType")
+        return _text(self._raw.get("name"))
 
     @property
     def from_resource_arn(self) -> str | None:
         """The ARN of the instance or disk that the snapshot was made from."""
-        return _text(self.raw, "fromResourceArn")
+        return _text(self._raw.get("fromResourceArn"))
 
     @property
     def from_resource_name(self) -> str | None:
         """The name of that instance or disk."""
-        return _text(self.raw, "fromResourceName")
+        return _text(self._raw.get("fromResourceName"))
+
+    @property
+    def disks(self) -> list[Disk]:
+        """Every disk of the snapshot, in AWS's order; never empty.
+
+        :raises UnusableField: where the record does not say which disks there are.
+        """
+        kind = self._raw.get("resourceType")
+        instance = self._raw.get("instanceSnapshotInfo")
+        block = self._raw.get("diskSnapshotInfo")
+        found: list[Disk] = []
+        if kind == "InstanceSnapshot" or isinstance(instance, dict):
+            listed = _mapping(instance).get("fromDiskInfo")
+            # An instance has a system disk at the least: an empty list says nothing.
+            if not isinstance(listed, list) or not listed:
+                raise UnusableField("sourceInfo.instanceSnapshotInfo.fromDiskInfo")
+            for each in listed:
+                is_system = isinstance(each, dict) and each.get("isSystemDisk") is True
+                found.append(Disk("system" if is_system else "attached", each))
+        if kind == "DiskSnapshot" or isinstance(block, dict):
+            found.append(Disk("block", block))
+        if not found:
+            raise UnusableField("sourceInfo.instanceSnapshotInfo")
+        return found
 
 
 class ExportRecord:
-    """One export snapshot record; `raw` is all of it."""
+    """One export snapshot record; `raw` is all of it, and empty where AWS gave something that is no record."""
 
     __slots__ = ("raw",)
 
     def __init__(self, raw: Any) -> None:
-        self.raw = raw
+        self.raw = _mapping(raw)
 
     @property
     def arn(self) -> str:
@@ -83,17 +113,20 @@ class ExportRecord:
 
         :raises UnusableField: where there is none.
         """
-        return _needed(_text(self.raw, "arn"), "arn")
+        value = self.raw.get("arn")
+        if isinstance(value, str) and value:
+            return value
+        raise UnusableField("arn")
 
     @property
     def name(self) -> str | None:
         """The record's name."""
-        return _text(self.raw, "name")
+        return _text(self.raw.get("name"))
 
     @property
     def resource_type(self) -> str | None:
         """`ExportSnapshotRecord`, in all that AWS documents."""
-        return _text(self.raw, "resourceType")
+        return _text(self.raw.get("resourceType"))
 
     @property
     def state(self) -> str:
@@ -101,7 +134,10 @@ class ExportRecord:
 
         :raises UnusableField: where there is none.
         """
-        return _needed(_text(self.raw, "state"), "state")
+        value = self.raw.get("state")
+        if isinstance(value, str) and value:
+            return value
+        raise UnusableField("state")
 
     @property
     def created_at(self) -> datetime:
@@ -109,49 +145,31 @@ class ExportRecord:
 
         :raises UnusableField: where there is no such time.
         """
-        return _needed(_instant(self.raw, "createdAt"), "createdAt")
+        value = self.raw.get("createdAt")
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            try:
+                return datetime.fromtimestamp(value, UTC)
+            except (OverflowError, ValueError, OSError):
+                pass  # an epoch that no calendar holds
+        raise UnusableField("createdAt")
 
     @property
     def source(self) -> SnapshotSource:
         """What was exported."""
-        return SnapshotSource(_member(self.raw, "sourceInfo"))
+        return SnapshotSource(self.raw.get("sourceInfo"))
 
     @property
     def destination_id(self) -> str | None:
         """What became of it in EC2: `ami-…` or `snap-…`."""
-        return _text(_member(self.raw, "destinationInfo"), "id")
-
-    @property
-    def disks(self) -> tuple[Disk, ...]:
-        """Every disk of the exported snapshot, in AWS's order; never empty.
-
-        :raises UnusableField: where the record does not say which disks there are.
-        """
-        source = _member(self.raw, "sourceInfo")
-        kind = _text(source, "resourceType")
-        instance = _member(source, "instanceSnapshotInfo")
-        block = _member(source, "diskSnapshotInfo")
-        found: list[Disk] = []
-        if kind == "InstanceSnapshot" or isinstance(instance, dict):
-            listed = _member(instance, "fromDiskInfo")
-            # An instance has a system disk at the least: an empty list says nothing.
-            if not isinstance(listed, list) or not listed:
-                raise UnusableField("sourceInfo.instanceSnapshotInfo.fromDiskInfo")
-            found.extend(_disk(entry) for entry in listed)
-        if kind == "DiskSnapshot" or isinstance(block, dict):
-            found.append(Disk("block", _text(source, "fromResourceName"), None, _size(block)))
-        if not found:
-            raise UnusableField("sourceInfo.instanceSnapshotInfo")
-        return tuple(found)
+        return _text(_mapping(self.raw.get("destinationInfo")).get("id"))
 
     def related(self) -> dict[str, str | None]:
         """Return what a finding is routed by: the record, its source, and what became of it."""
         source = self.source
-        created = _instant(self.raw, "createdAt")
         return {
-            "record_arn": _text(self.raw, "arn"),
-            "state": _text(self.raw, "state"),
-            "created_at": None if created is None else rfc3339(created),
+            "record_arn": _text(self.raw.get("arn")),
+            "state": _text(self.raw.get("state")),
+            "created_at": self._created_at_text(),
             "source_snapshot_arn": source.arn,
             "source_snapshot_name": source.name,
             "from_resource_arn": source.from_resource_arn,
@@ -159,48 +177,21 @@ class ExportRecord:
             "destination_id": self.destination_id,
         }
 
+    def _created_at_text(self) -> str | None:
+        try:
+            return rfc3339(self.created_at)
+        except UnusableField:
+            return None
+
 
 def rfc3339(instant: datetime) -> str:
     """Return `instant`, an aware UTC datetime, as RFC 3339 text ending in Z."""
     return instant.isoformat().removesuffix("+00:00") + "Z"
 
 
-def _disk(entry: Any) -> Disk:
-    is_system = _member(entry, "isSystemDisk")
-    return Disk(
-        "system" if is_system is True else "attached",
-        _text(entry, "name"),
-        _text(entry, "path"),
-        _size(entry),
-    )
+def _mapping(raw: Any) -> dict[str, Any]:
+    return raw if isinstance(raw, dict) else {}
 
 
-def _size(raw: Any) -> float | None:
-    value = _member(raw, "sizeInGb")
-    # bool is an int to Python, and no size.
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _instant(raw: Any, key: str) -> datetime | None:
-    value = _member(raw, key)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    try:
-        return datetime.fromtimestamp(value, UTC)
-    except (OverflowError, ValueError, OSError):
-        return None  # an epoch that no calendar holds
-
-
-def _text(raw: Any, key: str) -> str | None:
-    value = _member(raw, key)
+def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-def _member(raw: Any, key: str) -> Any:
-    return raw.get(key) if isinstance(raw, dict) else None
-
-
-def _needed(value: T | None, field: str) -> T:
-    if value is None:
-        raise UnusableField(field)
-    return value

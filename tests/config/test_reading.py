@@ -59,12 +59,17 @@ def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
     assert "can't be read" in refused(tmp_path / "loop")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_file_that_this_user_may_not_read_is_told(tmp_path: Path) -> None:
     path = tmp_path / "accounts.yaml"
     path.write_text(SMALL)
     path.chmod(0)
-    assert refused(path) == "can't be read: permission denied; let this user read it"
+    user = os.geteuid()
+    if user == 0:  # root reads everything
+        os.seteuid(65_534)
+    try:
+        assert refused(path) == "can't be read: permission denied; let this user read it"
+    finally:
+        os.seteuid(user)
 
 
 def test_a_hostile_file_name_is_shown_escaped(tmp_path: Path) -> None:
@@ -106,7 +111,7 @@ VALUES = st.recursive(
     ),
     max_leaves=20,
 )
-FEW = settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 
 
 @FEW

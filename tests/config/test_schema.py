@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jsonschema
+import pydantic
 import pytest
 import yaml
 
-from auditor.config import json_schema
+from auditor.config import PolicySettings, json_schema
 from auditor.config.entries import AccountEntry, Document
 from auditor.config.settings import Limits
 from auditor.errors import ConfigError
@@ -19,7 +20,7 @@ from auditor.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from auditor.config import Config, PolicySettings
+    from auditor.config import Config
 
     Load = Callable[..., Config]
 
@@ -160,3 +161,13 @@ def test_the_schema_describes_every_key_and_shows_defaults_as_they_are_written(v
     assert definitions["Defaults"]["properties"]["session_duration"]["default"] == "1h"
     assert "P3D" not in json.dumps(validator.schema)
     assert '"title": "Role' not in json.dumps(validator.schema)
+
+
+def test_policies_whose_classes_share_a_name_keep_their_own_settings() -> None:
+    one = pydantic.create_model("Settings", __base__=PolicySettings, __module__="one", first=(int, 1))
+    two = pydantic.create_model("Settings", __base__=PolicySettings, __module__="two", second=(int, 2))
+    schema = json_schema({"one": one, "two": two}, ["us-east-1"])
+    validator = jsonschema.Draft202012Validator(schema)
+    content = {"version": 1, "accounts": [{"id": "111122223333", "role_name": "R"}]}
+    assert validator.is_valid({**content, "policies": {"one": {"first": 3}, "two": {"second": 3}}})
+    assert not validator.is_valid({**content, "policies": {"one": {"second": 3}}})

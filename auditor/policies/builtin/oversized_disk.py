@@ -76,24 +76,22 @@ class Policy(RecordPolicy[Settings]):
 
     def judge(self, record: ExportRecord) -> Breach | None:
         """Return the disks that are too large; a disk without a size leaves the record unjudged, if none is."""
-        disks = record.disks
-        oversized = [
-            disk for disk in disks if disk.size_gb is not None and disk.size_gb > self.settings.max_gb
-        ]
-        if not oversized:
-            if any(disk.size_gb is None for disk in disks):
+        source = record.source
+        sizes = [disk.size_gb for disk in source.disks]
+        unknown = sizes.count(None)
+        if all(size is None or size <= self.settings.max_gb for size in sizes):
+            if unknown:
                 raise UnusableField("sizeInGb")
             return None
-        name = record.source.name or record.name or "the export"
+        oversized = [disk for disk in source.disks if (disk.size_gb or 0) > self.settings.max_gb]
         evidence = {
             "max_gb": self.settings.max_gb,
             "disks": [
                 {"kind": disk.kind, "name": disk.name, "path": disk.path, "size_gb": disk.size_gb}
                 for disk in oversized
             ],
-            "disks_of_unknown_size": sum(disk.size_gb is None for disk in disks),
+            "disks_of_unknown_size": unknown,
         }
-        sizes = ", ".join(f"{disk.size_gb:g}" for disk in oversized)
-        return Breach(
-            record, f"{shown(name)} holds disks above {self.settings.max_gb} GB: {sizes} GB.", evidence
-        )
+        name = shown(source.name or record.name or "the export")
+        told = ", ".join(f"{disk.size_gb:g}" for disk in oversized)
+        return Breach(record, f"{name} holds disks above {self.settings.max_gb} GB: {told} GB.", evidence)

@@ -100,21 +100,26 @@ class _Failures(Judgement):
         self._succeeded: dict[str, datetime] = {}
 
     def see(self, record: ExportRecord) -> None:
-        match record.state:
-            case "Failed":
-                age = self._now - record.created_at
-                ignored = self._settings.ignore_after is not None and age > self._settings.ignore_after
-                if age > self._settings.max_age and not ignored:
-                    self._failed.append(record)
-            case "Succeeded" if record.source.arn is not None:
-                self._note_success(record, record.source.arn)
+        state = record.state
+        if state == "Succeeded":
+            self._note_success(record)
+        elif state == "Failed":
+            age = self._now - record.created_at
+            ignored = self._settings.ignore_after is not None and age > self._settings.ignore_after
+            if age > self._settings.max_age and not ignored:
+                self._failed.append(record)
 
-    def _note_success(self, record: ExportRecord, source: str) -> None:
+    def _note_success(self, record: ExportRecord) -> None:
+        source = record.source.arn
+        if source is None:
+            return
         try:
             created = record.created_at
         except UnusableField:
             return  # a success at no known time makes no failure good, and breaks nothing itself
-        self._succeeded[source] = max(created, self._succeeded.get(source, created))
+        known = self._succeeded.get(source)
+        if known is None or known < created:
+            self._succeeded[source] = created
 
     def conclude(self, *, complete: bool) -> Iterator[Breach]:
         for record in self._failed:
