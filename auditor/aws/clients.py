@@ -21,7 +21,9 @@ from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
 
 from auditor import __version__
+from auditor.aws.connections import Connections
 from auditor.aws.parsing import ParserFactory
+from auditor.aws.regions import LOADER
 from auditor.errors import CredentialsError, UsageError
 from auditor.model import shown
 
@@ -71,11 +73,13 @@ async def open_clients(
     _quiet_botocore()
     session = AioSession()
     session.register_component("response_parser_factory", ParserFactory())
+    session.register_component("data_loader", LOADER)
     # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
     # which is not enabled (IAM user guide, "Manage AWS STS in an AWS Region").
     session.set_config_variable("sts_regional_endpoints", "regional")
     secrets = await _base_secrets(session)
     config = AioConfig(
+        http_session_cls=Connections,
         user_agent=f"auditor/{__version__} aiobotocore",
         max_pool_connections=concurrency,
         connect_timeout=request_timeout,

@@ -68,6 +68,8 @@ _TRANSIENT_CODES = frozenset(
 _TOO_MANY_REQUESTS = 429
 _REQUEST_TIMEOUT = 408
 _SERVER_ERROR = 500
+_REDIRECT = 300
+_CLIENT_ERROR = 400
 
 
 class BadResponse(Exception):  # noqa: N818 -- what it was, in the ledger's word
@@ -99,7 +101,9 @@ def _refused(error: ClientError, secrets: Iterable[str | None]) -> CallFailed:
     metadata = response.get("ResponseMetadata", {})
     status = int(metadata.get("HTTPStatusCode") or 0)
     transient = False
-    if code in _THROTTLES or status == _TOO_MANY_REQUESTS:
+    if _REDIRECT <= status < _CLIENT_ERROR:
+        reason, transient = Reason.BAD_RESPONSE, True
+    elif code in _THROTTLES or status == _TOO_MANY_REQUESTS:
         reason, transient = Reason.THROTTLED, True
     elif status >= _SERVER_ERROR or status == _REQUEST_TIMEOUT or code in _TRANSIENT_CODES:
         reason, transient = Reason.SERVICE_ERROR, True

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from functools import cache
 
-import botocore.session
+from botocore.loaders import create_loader
+from botocore.regions import EndpointResolver
 
 from auditor.model import PARTITION
+
+LOADER = create_loader()
+"""Of botocore's own data, some of it large: one for all keeps it from being read twice."""
 
 _ON_BY_DEFAULT = frozenset(
     # Regions from before 20 March 2019 are on in every account; each later one is opt-in. No Region is added to
@@ -19,7 +23,8 @@ _ON_BY_DEFAULT = frozenset(
 @cache
 def lightsail_regions() -> tuple[str, ...]:
     """Return every Region that the installed botocore knows for Lightsail, in order of name."""
-    return tuple(sorted(botocore.session.Session().get_available_regions("lightsail", PARTITION)))
+    resolver = EndpointResolver(LOADER.load_data("endpoints"))
+    return tuple(sorted(resolver.get_available_endpoints("lightsail", PARTITION)))
 
 
 def is_opt_in(region: str) -> bool:

@@ -9,32 +9,23 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from auditor.audit import Observer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from auditor.audit import Progress
 
 log = structlog.get_logger()
 
 
-_COLLECT_AFTER = 50_000
-"""Objects made before the collector looks: with Python's 700 it looks at every page twice, and finds nothing."""
-
-
 class QuietObserver(Observer):
     """Says nothing."""
 
     def ready(self) -> None:
-        """Spare the garbage collector work: what is loaded stays, and what a page makes goes by itself."""
-        gc.collect()
+        """Put what is loaded by now out of the garbage collector's sight: it stays as long as the run."""
         gc.freeze()
-        gc.set_threshold(_COLLECT_AFTER)
 
 
 class LoggingObserver(QuietObserver):
@@ -59,8 +50,8 @@ class LiveObserver(QuietObserver):
 
     interval = 0.25
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
 
     def progress(self, progress: Progress) -> None:
         """Show the progress."""
@@ -70,7 +61,7 @@ class LiveObserver(QuietObserver):
             f"{progress.done}/{progress.planned} targets, {progress.findings} findings, "
             f"{_rate(progress):.0f} requests/s{time_left}"
         )
-        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
+        self._show(text)
 
 
 @contextmanager
@@ -81,10 +72,20 @@ def observer(*, quiet: bool) -> Iterator[Observer]:
     elif not sys.stderr.isatty():
         yield LoggingObserver()
     else:
-        console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
-        # Redrawn by the observer alone: a thread of its own would draw between the audit's steps.
-        with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False) as live:
-            yield LiveObserver(live)
+        with _live_line() as show:
+            yield LiveObserver(show)
+
+
+@contextmanager
+def _live_line() -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(stderr=True, no_color=bool(os.environ.get("NO_COLOR")))
+    # Redrawn by the observer alone: a thread of its own would draw between the audit's steps.
+    with Live(console=console, auto_refresh=False, transient=True, redirect_stdout=False) as live:
+        yield lambda text: live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
 
 def _rate(progress: Progress) -> float:

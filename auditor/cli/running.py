@@ -9,7 +9,6 @@ import anyio
 
 from auditor.audit import FormatRequest, audit
 from auditor.cli.progress import observer
-from auditor.cli.summary import print_summary
 from auditor.errors import UsageError
 from auditor.formats import STDOUT, formats
 from auditor.model import shown
@@ -50,5 +49,7 @@ def run_and_tell(config: Config, options: RunOptions, *, quiet: bool) -> Result:
     with observer(quiet=quiet) as watching:
         result = anyio.run(audit, config, options, watching)
     if not any(request.path == STDOUT for request in options.formats):
+        from auditor.cli.summary import print_summary  # what draws tables need not hold up the first request
+
         print_summary(result)
     return result

@@ -16,6 +16,8 @@ _HOSTILE = re.compile(
     rb"|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]|\xf3\xa0[\x80\x81][\x80-\xbf]"
 )
 
+_DELETE = b"\x7f"
+
 
 def encoded(value: Any) -> bytes:
     """Return `value` as one line of JSON, its meaning unchanged and what is hostile in it escaped."""
@@ -23,6 +25,8 @@ def encoded(value: Any) -> bytes:
         raw = orjson.dumps(value, default=_default)
     except orjson.JSONEncodeError:
         raw = orjson.dumps(_without_surrogates(value), default=_default)
+    if raw.isascii() and _DELETE not in raw:
+        return raw  # as nearly all is: orjson has escaped what is hostile in ASCII, but for DEL
     return _HOSTILE.sub(_escaped, raw)
 
 

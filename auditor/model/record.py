@@ -10,7 +10,7 @@ Shapes: Lightsail API reference, `ExportSnapshotRecord`; botocore's service mode
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from auditor.errors import UnusableField
 
@@ -18,32 +18,21 @@ KNOWN_STATES = frozenset({"Started", "Succeeded", "Failed"})
 """The states that Lightsail documents; others may come."""
 
 
-class Disk:
+_LAST_EPOCH = 253_402_300_799
+"""9999-12-31T23:59:59Z, the last second that a calendar holds."""
+
+
+class Disk(NamedTuple):
     """One disk of an exported snapshot."""
 
-    __slots__ = ("_raw", "kind")
-
-    def __init__(self, kind: str, raw: Any) -> None:
-        self.kind = kind
-        """`system`, `attached` or `block`."""
-        self._raw = _mapping(raw)
-
-    @property
-    def name(self) -> str | None:
-        """The disk's name; None for a system disk, to which AWS gives none."""
-        return _text(self._raw.get("name"))
-
-    @property
-    def path(self) -> str | None:
-        """Such as /dev/xvda; None for a block disk's own snapshot."""
-        return _text(self._raw.get("path"))
-
-    @property
-    def size_gb(self) -> float | None:
-        """The size in GB, or None where the record does not say."""
-        value = self._raw.get("sizeInGb")
-        # bool is an int to Python, and no size.
-        return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    kind: str
+    """`system`, `attached` or `block`."""
+    name: str | None
+    """None for a system disk, to which AWS gives none."""
+    path: str | None
+    """Such as /dev/xvda; None for a block disk's own snapshot."""
+    size_gb: float | None
+    """None where the record does not say."""
 
 
 class SnapshotSource:
@@ -75,25 +64,38 @@ class SnapshotSource:
         return _text(self._raw.get("fromResourceName"))
 
     @property
+    def disk_sizes(self) -> list[float | None]:
+        """The size of every disk in GB, in AWS's order; None for one of which the record does not say. Never empty.
+
+        :raises UnusableField: where the record does not say which disks there are.
+        """
+        return [_size(raw) for raw in self._disks()]
+
+    @property
     def disks(self) -> list[Disk]:
         """Every disk of the snapshot, in AWS's order; never empty.
 
         :raises UnusableField: where the record does not say which disks there are.
         """
+        block = self._raw.get("diskSnapshotInfo")
+        return [
+            Disk(_kind(raw, block), _text(raw.get("name")), _text(raw.get("path")), _size(raw))
+            for raw in map(_mapping, self._disks())
+        ]
+
+    def _disks(self) -> list[Any]:
         kind = self._raw.get("resourceType")
         instance = self._raw.get("instanceSnapshotInfo")
         block = self._raw.get("diskSnapshotInfo")
-        found: list[Disk] = []
+        found: list[Any] = []
         if kind == "InstanceSnapshot" or isinstance(instance, dict):
             listed = _mapping(instance).get("fromDiskInfo")
             # An instance has a system disk at the least: an empty list says nothing.
             if not isinstance(listed, list) or not listed:
                 raise UnusableField("sourceInfo.instanceSnapshotInfo.fromDiskInfo")
-            for each in listed:
-                is_system = isinstance(each, dict) and each.get("isSystemDisk") is True
-                found.append(Disk("system" if is_system else "attached", each))
+            found += listed
         if kind == "DiskSnapshot" or isinstance(block, dict):
-            found.append(Disk("block", block))
+            found.append(block)
         if not found:
             raise UnusableField("sourceInfo.instanceSnapshotInfo")
         return found
@@ -140,23 +142,35 @@ class ExportRecord:
         raise UnusableField("state")
 
     @property
-    def created_at(self) -> datetime:
-        """When the export was asked for, in UTC.
+    def created(self) -> float:
+        """When the export was asked for, in seconds since the epoch.
 
         :raises UnusableField: where there is no such time.
         """
         value = self.raw.get("createdAt")
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            try:
-                return datetime.fromtimestamp(value, UTC)
-            except (OverflowError, ValueError, OSError):
-                pass  # an epoch that no calendar holds
+        # bool is an int to Python, and no time; a number that no calendar holds is none either.
+        if isinstance(value, (int, float)) and value is not True and 0 < value <= _LAST_EPOCH:
+            return value
         raise UnusableField("createdAt")
+
+    @property
+    def created_at(self) -> datetime:
+        """The same as an aware datetime, in UTC.
+
+        :raises UnusableField: where there is no such time.
+        """
+        return datetime.fromtimestamp(self.created, UTC)
 
     @property
     def source(self) -> SnapshotSource:
         """What was exported."""
         return SnapshotSource(self.raw.get("sourceInfo"))
+
+    @property
+    def source_arn(self) -> str | None:
+        """The ARN of what was exported, or None where the record does not say."""
+        source = self.raw.get("sourceInfo")
+        return _text(source.get("arn")) if isinstance(source, dict) else None
 
     @property
     def destination_id(self) -> str | None:
@@ -187,6 +201,18 @@ class ExportRecord:
 def rfc3339(instant: datetime) -> str:
     """Return `instant`, an aware UTC datetime, as RFC 3339 text ending in Z."""
     return instant.isoformat().removesuffix("+00:00") + "Z"
+
+
+def _size(raw: Any) -> float | None:
+    value = raw.get("sizeInGb") if isinstance(raw, dict) else None
+    # bool is an int to Python, and no size.
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _kind(raw: dict[str, Any], block: Any) -> str:
+    if raw is block:
+        return "block"
+    return "system" if raw.get("isSystemDisk") is True else "attached"
 
 
 def _mapping(raw: Any) -> dict[str, Any]:

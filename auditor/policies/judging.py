@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditor.config import PolicySettings
     from auditor.model import ExportRecord
     from auditor.policies.catalogue import Entry
-    from auditor.policies.contract import Breach, Judgement
+    from auditor.policies.contract import Breach
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +62,14 @@ class TargetJudge:
     """
 
     def __init__(self, panel: Panel, on_crash: Callable[[Crash], None]) -> None:
-        self._by_record = panel.by_record
-        self._by_target: dict[str, Judgement] = {}
+        self._by_record = tuple(panel.by_record.items())
+        self._by_target = tuple((policy_id, policy.begin()) for policy_id, policy in panel.by_target.items())
         self._on_crash = on_crash
         self._seen = 0
         self.unjudged: dict[str, int] = {}
         """Policy → number of records that it could not judge."""
         self.unjudged_records = 0
         """Records that at least one policy could not judge."""
-        for policy_id, policy in panel.by_target.items():
-            self._by_target[policy_id] = policy.begin()
 
     def judge(self, record: ExportRecord) -> list[Found]:
         """Return what the record breaks by itself, and show it to the policies that judge the whole target."""
@@ -81,11 +79,11 @@ class TargetJudge:
         try:
             _ = record.arn
         except UnusableField:
-            for policy_id in (*self._by_record, *self._by_target):
+            for policy_id, _ in (*self._by_record, *self._by_target):
                 self._cannot_judge(policy_id)
             self.unjudged_records += 1
             return found
-        for policy_id, policy in self._by_record.items():
+        for policy_id, policy in self._by_record:
             try:
                 breach = policy.judge(record)
             except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
@@ -94,7 +92,7 @@ class TargetJudge:
             else:
                 if breach is not None:
                     found.append(Found(policy_id, breach))
-        for policy_id, judgement in self._by_target.items():
+        for policy_id, judgement in self._by_target:
             try:
                 judgement.see(record)
             except Exception as error:  # noqa: BLE001 -- as above
@@ -106,7 +104,7 @@ class TargetJudge:
     def conclude(self, *, complete: bool) -> list[Found]:
         """Return what the target's records break together."""
         found: list[Found] = []
-        for policy_id, judgement in self._by_target.items():
+        for policy_id, judgement in self._by_target:
             try:
                 breaches: Iterable[Breach] = list(judgement.conclude(complete=complete))
             except Exception as error:  # noqa: BLE001 -- as above

@@ -30,7 +30,9 @@ def test_what_a_terminal_would_obey_is_written_as_its_escape(raw: str, fit: str)
     assert shown(raw) == fit
 
 
-@pytest.mark.parametrize("text", ["", "plain", "Ünïcödé", "数据", "עברית", "🙂", "a b", '"quoted" \\ <b> =1+1'])
+@pytest.mark.parametrize(
+    "text", ["", "plain", "Ünïcödé", "数据", "עברית", "🙂", "a b", '"quoted" \\ <b> =1+1']
+)
 def test_what_is_plainly_visible_stays(text: str) -> None:
     assert shown(text) == text
 
@@ -38,7 +40,9 @@ def test_what_is_plainly_visible_stays(text: str) -> None:
 def test_no_character_gets_through_that_moves_breaks_or_turns_text() -> None:
     for code in range(sys.maxunicode + 1):
         char = chr(code)
-        hostile = unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(char) in BIDI
+        hostile = (
+            unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(char) in BIDI
+        )
         if hostile:
             assert shown(char).isascii(), f"U+{code:04X}"
         assert len(f"a{shown(char)}b".splitlines()) == 1, f"U+{code:04X}"

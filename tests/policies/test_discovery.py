@@ -4,14 +4,15 @@ import json
 import shutil
 import subprocess
 import sys
-from pathlib import Path
-
+from typing import TYPE_CHECKING
 
 import pytest
 
 import auditor
 from auditor.policies import catalogue
 
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POLICY = '''"""A policy that was just added.
 

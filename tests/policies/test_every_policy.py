@@ -84,12 +84,12 @@ def breaking(entry: Entry, now: datetime) -> Iterator[list[Any]]:
     yield from (as_records(raws, now) for kind, _, raws in examples(entry) if kind == "Breaks it")
 
 
-def with_hostile_names(record: Any) -> dict[str, Any]:
+def with_hostile_names(record: dict[str, Any]) -> dict[str, Any]:
     source = record.get("sourceInfo", {}) | {"name": HOSTILE}
     return record | {"name": HOSTILE, "sourceInfo": source}
 
 
-def with_hostile_arns_alone(record: Any) -> dict[str, Any]:
+def with_hostile_arns_alone(record: dict[str, Any]) -> dict[str, Any]:
     source = {key: value for key, value in record.get("sourceInfo", {}).items() if key != "name"}
     return record | {"arn": HOSTILE, "name": None, "sourceInfo": source | {"arn": HOSTILE}}
 

@@ -86,8 +86,12 @@ class NeedsSize(RecordPolicy[PolicySettings]):
     settings_type = PolicySettings
     remediation = "None."
 
-    def judge(self, record: ExportRecord) -> Breach | None:
+    def judge(self, record: ExportRecord) -> Breach | None:  # noqa: ARG002 -- the contract's
         raise UnusableField("size")
+
+
+def ignore(crash: Crash) -> None:
+    """Of no interest here."""
 
 
 def panel(**policies: type[Policy[Any]]) -> Panel:
@@ -122,7 +126,7 @@ def test_a_policy_that_raises_on_a_record_leaves_that_one_unjudged_and_touches_n
 
 
 def test_a_policy_that_raises_on_one_record_still_finds_the_others() -> None:
-    judge = panel(broken=SeesBadly).begin(lambda crash: None)
+    judge = panel(broken=SeesBadly).begin(ignore)
     assert seen_by(judge, "arn:1", "arn:bad", "arn:2") == [("broken", "arn:1"), ("broken", "arn:2")]
 
 
@@ -137,7 +141,7 @@ def test_a_policy_that_raises_at_the_end_leaves_the_whole_target_unjudged_by_it(
 
 def test_one_targets_crash_says_nothing_of_the_next_target() -> None:
     both = panel(broken=SeesBadly)
-    first, second = both.begin(lambda crash: None), both.begin(lambda crash: None)
+    first, second = both.begin(ignore), both.begin(ignore)
     assert seen_by(first, "arn:bad") == []
     assert seen_by(second, "arn:1") == [("broken", "arn:1")]
     assert (first.unjudged, second.unjudged) == ({"broken": 1}, {})
@@ -153,7 +157,7 @@ def test_a_missing_field_is_counted_and_is_no_crash() -> None:
 
 
 def test_a_record_that_several_policies_can_not_judge_is_one_record() -> None:
-    judge = panel(needs=NeedsSize, broken=RaisesOnBad, sees=SeesBadly).begin(lambda crash: None)
+    judge = panel(needs=NeedsSize, broken=RaisesOnBad, sees=SeesBadly).begin(ignore)
     seen_by(judge, "arn:bad")
     assert judge.unjudged == {"needs": 1, "broken": 1, "sees": 1}
     assert judge.unjudged_records == 1
@@ -170,17 +174,17 @@ def test_a_record_without_an_arn_is_shown_to_no_policy() -> None:
 
 def test_a_policy_that_is_interrupted_does_not_swallow_it() -> None:
     class Interrupted(EveryRecord):
-        def judge(self, record: ExportRecord) -> Breach | None:
+        def judge(self, record: ExportRecord) -> Breach | None:  # noqa: ARG002 -- the contract's
             raise KeyboardInterrupt
 
-    judge = panel(broken=Interrupted).begin(lambda crash: None)
+    judge = panel(broken=Interrupted).begin(ignore)
     with pytest.raises(KeyboardInterrupt):
         judge.judge(ExportRecord({"arn": "arn:1"}))
 
 
 def test_policies_are_told_whether_the_target_was_read_to_its_end() -> None:
     for complete in (True, False):
-        judge = panel(target=EveryTarget).begin(lambda crash: None)
+        judge = panel(target=EveryTarget).begin(ignore)
         judge.judge(ExportRecord({"arn": "arn:1"}))
         (found,) = judge.conclude(complete=complete)
         assert found.breach.evidence == {"complete": complete}
@@ -195,7 +199,8 @@ _scalars = (
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 )
 _json = st.recursive(
-    _scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    _scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
 )
 _sizes = st.sampled_from([20, 640, 641, 1e9, 0, None, "700", True]) | _scalars
 _disk = st.fixed_dictionaries({}, optional={"sizeInGb": _sizes, "isSystemDisk": st.booleans(), "path": _json})
@@ -205,7 +210,9 @@ _source = st.fixed_dictionaries(
         "arn": st.sampled_from(["arn:a", "arn:b"]) | _json,
         "name": _json,
         "resourceType": st.sampled_from(["InstanceSnapshot", "DiskSnapshot"]) | _json,
-        "instanceSnapshotInfo": st.fixed_dictionaries({}, optional={"fromDiskInfo": st.lists(_disk | _json, max_size=3)})
+        "instanceSnapshotInfo": st.fixed_dictionaries(
+            {}, optional={"fromDiskInfo": st.lists(_disk | _json, max_size=3)}
+        )
         | _json,
         "diskSnapshotInfo": _disk | _json,
     },
@@ -237,8 +244,6 @@ def is_judged_by_state(record: Any, *of_age: str) -> bool:
     return True
 
 
-
-
 @given(st.lists(_record | _json, max_size=4))
 @settings(max_examples=300, deadline=None)
 def test_whatever_stands_in_a_record_is_judged_or_counted(raws: list[Any]) -> None:
@@ -263,7 +268,9 @@ def test_whatever_stands_in_a_record_is_judged_or_counted(raws: list[Any]) -> No
             # Passed: then it named sizes, and each disk that it lists is small enough.
             source = raw["sourceInfo"]
             parts = [source.get("instanceSnapshotInfo"), source.get("diskSnapshotInfo")]
-            listed = [disk for part in parts if isinstance(part, dict) for disk in part.get("fromDiskInfo", [part])]
+            listed = [
+                disk for part in parts if isinstance(part, dict) for disk in part.get("fromDiskInfo", [part])
+            ]
             assert listed
             assert all(disk["sizeInGb"] <= 640 and not isinstance(disk["sizeInGb"], bool) for disk in listed)
 
@@ -281,7 +288,10 @@ def test_the_order_and_the_pages_of_records_do_not_change_what_is_found(raws: li
         found = [each for raw in records for each in judge.judge(ExportRecord(raw))]
         found += judge.conclude(complete=True)
         assert crashes == []
-        by_id = {(each.policy, each.breach.record.arn): (each.breach.message, each.breach.evidence) for each in found}
+        by_id = {
+            (each.policy, each.breach.record.arn): (each.breach.message, each.breach.evidence)
+            for each in found
+        }
         assert len(by_id) == len(found), "one finding for a policy and a resource"
         return dict(by_id), judge.unjudged, judge.unjudged_records
 

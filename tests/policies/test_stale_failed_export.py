@@ -234,7 +234,9 @@ def test_what_is_found_does_not_depend_on_the_order_of_records(
         and not (source and any(s == "Succeeded" and d < days and of == source for s, d, of in drawn))
     }
     shuffled = random.sample(records, len(records))
-    first, second = ({one.breach.record.arn: one.breach for one in judge(ID, *each)[0]} for each in (records, shuffled))
+    first, second = (
+        {one.breach.record.arn: one.breach for one in judge(ID, *each)[0]} for each in (records, shuffled)
+    )
     assert set(first) == true
     assert {arn: (one.message, one.evidence) for arn, one in first.items()} == {
         arn: (one.message, one.evidence) for arn, one in second.items()

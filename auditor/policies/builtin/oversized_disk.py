@@ -77,21 +77,21 @@ class Policy(RecordPolicy[Settings]):
     def judge(self, record: ExportRecord) -> Breach | None:
         """Return the disks that are too large; a disk without a size leaves the record unjudged, if none is."""
         source = record.source
-        sizes = [disk.size_gb for disk in source.disks]
-        unknown = sizes.count(None)
-        if all(size is None or size <= self.settings.max_gb for size in sizes):
-            if unknown:
+        sizes = source.disk_sizes
+        too_large = [size for size in sizes if size is not None and size > self.settings.max_gb]
+        if not too_large:
+            if None in sizes:
                 raise UnusableField("sizeInGb")
             return None
-        oversized = [disk for disk in source.disks if (disk.size_gb or 0) > self.settings.max_gb]
         evidence = {
             "max_gb": self.settings.max_gb,
             "disks": [
                 {"kind": disk.kind, "name": disk.name, "path": disk.path, "size_gb": disk.size_gb}
-                for disk in oversized
+                for disk in source.disks
+                if disk.size_gb in too_large
             ],
-            "disks_of_unknown_size": unknown,
+            "disks_of_unknown_size": sizes.count(None),
         }
         name = shown(source.name or record.name or "the export")
-        told = ", ".join(f"{disk.size_gb:g}" for disk in oversized)
+        told = ", ".join(f"{size:g}" for size in too_large)
         return Breach(record, f"{name} holds disks above {self.settings.max_gb} GB: {told} GB.", evidence)

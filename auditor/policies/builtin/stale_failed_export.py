@@ -47,7 +47,8 @@ Examples
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import math
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 from pydantic import model_validator
@@ -91,30 +92,32 @@ class Policy(TargetPolicy[Settings]):
 
 
 class _Failures(Judgement):
-    """The old failures of one target, and the latest success of each snapshot."""
+    """The old failures of one target, and when each snapshot was last exported."""
 
     def __init__(self, settings: Settings, now: datetime) -> None:
         self._settings = settings
-        self._now = now
+        self._now = now.timestamp()
+        self._max_age = settings.max_age.total_seconds()
+        self._ignore_after = settings.ignore_after.total_seconds() if settings.ignore_after else math.inf
         self._failed: list[ExportRecord] = []
-        self._succeeded: dict[str, datetime] = {}
+        self._succeeded: dict[str, float] = {}
+        """The latest success of each snapshot, in seconds since the epoch."""
 
     def see(self, record: ExportRecord) -> None:
         state = record.state
         if state == "Succeeded":
             self._note_success(record)
         elif state == "Failed":
-            age = self._now - record.created_at
-            ignored = self._settings.ignore_after is not None and age > self._settings.ignore_after
-            if age > self._settings.max_age and not ignored:
+            age = self._now - record.created
+            if self._max_age < age <= self._ignore_after:
                 self._failed.append(record)
 
     def _note_success(self, record: ExportRecord) -> None:
-        source = record.source.arn
+        source = record.source_arn
         if source is None:
             return
         try:
-            created = record.created_at
+            created = record.created
         except UnusableField:
             return  # a success at no known time makes no failure good, and breaks nothing itself
         known = self._succeeded.get(source)
@@ -123,19 +126,18 @@ class _Failures(Judgement):
 
     def conclude(self, *, complete: bool) -> Iterator[Breach]:
         for record in self._failed:
-            source = record.source.arn
-            success = None if source is None else self._succeeded.get(source)
-            if success is None or success <= record.created_at:
+            success = self._succeeded.get(record.source_arn or "")
+            if success is None or success <= record.created:
                 yield self._breach(record, success, complete=complete)
 
-    def _breach(self, record: ExportRecord, success: datetime | None, *, complete: bool) -> Breach:
+    def _breach(self, record: ExportRecord, success: float | None, *, complete: bool) -> Breach:
         name = record.source.name or record.source.arn
         what = "a snapshot that it does not name" if name is None else f"snapshot {shown(name)}"
         evidence = {
             "state": record.state,
             "created_at": rfc3339(record.created_at),
             "source_snapshot_arn": record.source.arn,
-            "last_success_at": None if success is None else rfc3339(success),
+            "last_success_at": None if success is None else rfc3339(datetime.fromtimestamp(success, UTC)),
             "max_age": format_duration(self._settings.max_age),
             "target_read_completely": complete,
         }
