@@ -2,6 +2,6 @@
 
 from auditor.audit.options import FormatRequest, Observer, Progress, RunOptions
 from auditor.audit.pipeline import audit
-from auditor.audit.record import Result
+from auditor.audit.record import Gap, Result
 
-__all__ = ["FormatRequest", "Observer", "Progress", "Result", "RunOptions", "audit"]
+__all__ = ["FormatRequest", "Gap", "Observer", "Progress", "Result", "RunOptions", "audit"]

@@ -15,7 +15,7 @@ from auditor.cli.last_word import last_word
 from auditor.cli.logs import set_up_logs
 from auditor.cli.running import run_and_tell
 from auditor.cli.simulating import write_estate_config
-from auditor.cli.wiring import read_config, secrets_in
+from auditor.library import load_config
 from auditor.simulator.demo import demo_estate
 from auditor.simulator.server import serve_in_thread
 
@@ -30,8 +30,8 @@ def demonstrate(folder: Path | None, *, quiet: bool, log_format: str | None, log
     estate, faults = demo_estate(now)
     config_path = folder / "accounts.yaml"
     write_estate_config(estate, config_path)
-    config = read_config(config_path)
-    set_up_logs(log_format, log_level, secrets_in(config))
+    config = load_config(config_path)
+    set_up_logs(log_format, log_level, config)
     click.echo(
         f"A simulated organisation of {len(estate.accounts)} accounts, in which several things go wrong.\n"
     )

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
+    from auditor.config import Config
+
 LEVELS = ("debug", "info", "warning", "error")
 
 # An access key id, and what is as long as a session token. IAM user guide, "IAM identifiers", "Unique identifiers".
@@ -63,11 +65,17 @@ class Redactor:
         return self._clean(str(value))
 
 
-def set_up_logs(log_format: str | None, level: str, secrets: Iterable[str | None] = ()) -> None:
+_SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+
+
+def set_up_logs(log_format: str | None, level: str, config: Config) -> None:
     """Send structlog's and the libraries' logs to standard error.
 
     :param log_format: `console` or `json`; None is console on a terminal, else JSON.
+    :param config: whose ExternalIds are hidden.
     """
+    secrets = [account.external_id for account in config.accounts]
+    secrets += map(os.environ.get, _SECRET_VARIABLES)
     as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
     last_word_as_json(on=as_json)
     shared: list[Processor] = [

@@ -16,8 +16,7 @@ from auditor.model import Severity, Verdict, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from auditor.audit import Result
-    from auditor.audit.record import Gap
+    from auditor.audit import Gap, Result
 
 _COLOURS = {Severity.CRITICAL: "bold red", Severity.HIGH: "red", Severity.MEDIUM: "yellow"}
 _MOST_ROWS = 40

@@ -186,6 +186,7 @@ class Estates:
         sts: str | None = None,
         faults: Sequence[Fault] = (),
         extra: str = "",
+        request_timeout: float | None = None,
         options: RunOptions | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Result:
@@ -197,7 +198,11 @@ class Estates:
             settings = running.environ | {k: v for k, v in elsewhere.items() if v} | dict(environ or {})
             for name, value in settings.items():
                 self.monkeypatch.setenv(name, value)
-            return await audit(self.config(estate, extra), options)
+            config = self.config(estate, extra)
+            if request_timeout is not None:  # less than a configuration can say
+                limits = {"request_timeout": timedelta(seconds=request_timeout)}
+                config = replace(config, limits=config.limits.model_copy(update=limits))
+            return await audit(config, options)
 
 
 @pytest.fixture

@@ -231,17 +231,3 @@ async def test_secrets_that_an_error_repeats_are_masked(
     assert len(given) == 4
     written = b"".join(file.read_bytes() for file in result.folder.iterdir())
     assert not any(secret.encode() in written for secret in given)
-
-
-async def test_a_body_that_trickles_in_ends_at_the_request_timeout(
-    serve: Serve, http: Http, estates: Estates, by_region: Lines
-) -> None:
-    head = http(200, b"x" * 1000, close=False)[:-1000]
-    async with serve(lambda _: head + b"{") as raw:
-        result = await estates.audit(
-            estates.estate(), lightsail=raw.url, extra="limits: {request_timeout: 1s}\n"
-        )
-
-    (line,) = by_region(result).values()
-    assert (line["verdict"], line["reason"]) == ("failed", "timeout")
-    assert 3 <= line["requests"] <= 6

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 )
 def command(config_path: Path, *, schema: bool) -> int:
     """Validate a configuration without a call to AWS: exit 0 if it is valid, 2 with every problem in it if not."""
-    from auditor.cli.wiring import config_schema, read_config
+    from auditor.library import config_schema, load_config
     from auditor.model import shown
 
     if schema:
         click.echo(json.dumps(config_schema(), indent=2))
         return 0
-    config = read_config(config_path)
+    config = load_config(config_path)
     regions = sum(len(account.regions) for account in config.accounts)
     enabled = [policy_id for policy_id, settings in config.policies.items() if settings.enabled]
     click.echo(

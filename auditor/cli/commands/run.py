@@ -115,12 +115,12 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
     from auditor.cli.running import format_requests, run_and_tell
-    from auditor.cli.wiring import read_config, secrets_in
     from auditor.inventory import Filters
+    from auditor.library import load_config
     from auditor.model import Severity
 
-    config = read_config(config_path)
-    set_up_logs(log_format, log_level, secrets_in(config))
+    config = load_config(config_path)
+    set_up_logs(log_format, log_level, config)
     requests = format_requests(formats)
     options = RunOptions(
         folder=folder,
