@@ -17,9 +17,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from auditor import config as _config
-from auditor.audit import FormatRequest, Gap, Observer, Progress, Result, RunOptions
-from auditor.audit import audit as run
+from auditor.audit import FormatRequest, Gap, Observer, Progress, Result, RunOptions, audit
 from auditor.aws.regions import lightsail_regions
 from auditor.config import Config
 from auditor.errors import (
@@ -63,6 +64,22 @@ __all__ = [
     "load_config",
     "run",
 ]
+
+
+async def run(config: Config, options: RunOptions | None = None, observer: Observer | None = None) -> Result:
+    """Audit what the configuration names, and return what came of it; its files are written by then.
+
+    Logs go where the program has told structlog to send them, or else to the standard library's loggers.
+
+    :raises UsageError: where the run can't be begun as asked; nothing is written then.
+    """
+    if not structlog.is_configured():
+        structlog.configure(
+            processors=[structlog.stdlib.filter_by_level, structlog.stdlib.render_to_log_kwargs],
+            wrapper_class=structlog.stdlib.BoundLogger,
+            logger_factory=structlog.stdlib.LoggerFactory(),
+        )
+    return await audit(config, options, observer)
 
 
 def load_config(path: str | Path, environ: Mapping[str, str] | None = None) -> Config:

@@ -97,7 +97,7 @@ def command(  # noqa: PLR0913 -- each is an option
     log_format: str | None,
     log_level: str,
 ) -> int:
-    r"""Audit the accounts of a configuration, and say what was found and what could not be seen.
+    """Audit the accounts of a configuration, and say what was found and what could not be seen.
 
     The run's folder gets findings.jsonl, coverage.jsonl (a line for every account and Region) and run.json.
 
@@ -110,7 +110,7 @@ def command(  # noqa: PLR0913 -- each is an option
       4  something could not be written
       5  a bug of the auditor
       130, 143  interrupted; what was done is kept
-    """
+    """  # noqa: D301 -- \b keeps click from filling the lines
     from auditor.audit import RunOptions
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs

@@ -1,43 +1,53 @@
 """An export that holds a disk larger than is allowed.
 
 Why
-    An exported disk is billed in EC2 by what is stored on it, month after month, out of sight of the Lightsail
-    account's fixed price. The large ones are where that starts to matter.
+    An exported disk is billed in EC2 by what is stored on it, month after
+    month, out of sight of the Lightsail account's fixed price. The large ones
+    are where that starts to matter.
 
 What it finds
-    Records, whatever their state, of which any system, attached or block disk is larger than `max_gb`. One finding
-    a record; its evidence lists each such disk with its path and size.
+    Records, whatever their state, of which any system, attached or block disk
+    is larger than `max_gb`. One finding a record; its evidence lists each such
+    disk with its path and size.
 
 Settings
-    `max_gb` (640): in GB as Lightsail counts them; a disk of exactly this is allowed.
+    `max_gb` (640): in GB as Lightsail counts them; a disk of exactly this is
+    allowed.
     `severity` (medium)
 
 What to do
-    Delete the image and its snapshots in EC2 if the copy has served its purpose, or archive them.
+    Delete the image and its snapshots in EC2 if the copy has served its
+    purpose, or archive them.
 
 Examples
     Breaks it: a system disk::
 
-        {"sourceInfo": {"resourceType": "InstanceSnapshot", "instanceSnapshotInfo": {"fromDiskInfo": [
+        {"sourceInfo": {"resourceType": "InstanceSnapshot",
+         "instanceSnapshotInfo": {"fromDiskInfo": [
             {"path": "/dev/sda1", "sizeInGb": 1280, "isSystemDisk": true}]}}}
 
     Breaks it: an attached disk, beside a small system disk::
 
-        {"sourceInfo": {"resourceType": "InstanceSnapshot", "instanceSnapshotInfo": {"fromDiskInfo": [
+        {"sourceInfo": {"resourceType": "InstanceSnapshot",
+         "instanceSnapshotInfo": {"fromDiskInfo": [
             {"path": "/dev/sda1", "sizeInGb": 20, "isSystemDisk": true},
-            {"name": "data", "path": "/dev/xvdf", "sizeInGb": 641, "isSystemDisk": false}]}}}
+            {"name": "data", "path": "/dev/xvdf", "sizeInGb": 641,
+             "isSystemDisk": false}]}}}
 
     Breaks it: a block disk, though the export failed::
 
-        {"state": "Failed", "sourceInfo": {"resourceType": "DiskSnapshot", "diskSnapshotInfo": {"sizeInGb": 16000}}}
+        {"state": "Failed", "sourceInfo": {"resourceType": "DiskSnapshot",
+         "diskSnapshotInfo": {"sizeInGb": 16000}}}
 
     Keeps it: exactly as large as is allowed::
 
-        {"sourceInfo": {"resourceType": "DiskSnapshot", "diskSnapshotInfo": {"sizeInGb": 640}}}
+        {"sourceInfo": {"resourceType": "DiskSnapshot",
+         "diskSnapshotInfo": {"sizeInGb": 640}}}
 
     Can't be judged: one of the disks has no size::
 
-        {"sourceInfo": {"resourceType": "InstanceSnapshot", "instanceSnapshotInfo": {"fromDiskInfo": [
+        {"sourceInfo": {"resourceType": "InstanceSnapshot",
+         "instanceSnapshotInfo": {"fromDiskInfo": [
             {"path": "/dev/sda1", "sizeInGb": 20, "isSystemDisk": true},
             {"name": "data", "path": "/dev/xvdf", "isSystemDisk": false}]}}}
 

@@ -1,31 +1,39 @@
 """An export to EC2 that failed, and that nobody ran again.
 
 Why
-    A failed export says so nowhere but in its record. Whoever started it may believe to this day that a copy
-    stands in EC2: as the backup, the migration or the evidence that it was made for.
+    A failed export says so nowhere but in its record. Whoever started it may
+    believe to this day that a copy stands in EC2: as the backup, the migration
+    or the evidence that it was made for.
 
 What it finds
-    Records in state Failed that are older than `max_age`, unless an export of the same snapshot succeeded later
-    in the same account and Region. No call can delete a failed record, so a success is what ends the finding. A
-    failed record that does not say what it exported is always found: nothing can show that it was made good.
+    Records in state Failed that are older than `max_age`, unless an export of
+    the same snapshot succeeded later in the same account and Region. No call
+    can delete a failed record, so a success is what ends the finding. A failed
+    record that does not say what it exported is always found: nothing can show
+    that it was made good.
 
 Settings
     `max_age` (3d): an age of exactly this is allowed.
-    `ignore_after` (off): a failure older than this is no longer found. Longer than `max_age`.
+    `ignore_after` (off): a failure older than this is no longer found. Longer
+    than `max_age`.
     `severity` (high)
 
 What to do
-    Export the snapshot again, or write down that it is not needed and set `ignore_after`.
+    Export the snapshot again, or write down that it is not needed and set
+    `ignore_after`.
 
 Examples
     Breaks it::
 
-        {"state": "Failed", "createdAt": "4d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+        {"state": "Failed", "createdAt": "4d ago",
+         "sourceInfo": {"arn": "arn:of-it"}}
 
     Breaks it: a success before the failure says nothing of it::
 
-        {"state": "Succeeded", "createdAt": "5d ago", "sourceInfo": {"arn": "arn:snapshot"}}
-        {"state": "Failed", "createdAt": "4d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+        {"state": "Succeeded", "createdAt": "5d ago",
+         "sourceInfo": {"arn": "arn:of-it"}}
+        {"state": "Failed", "createdAt": "4d ago",
+         "sourceInfo": {"arn": "arn:of-it"}}
 
     Breaks it: nothing says what was exported::
 
@@ -33,16 +41,19 @@ Examples
 
     Keeps it: it is young::
 
-        {"state": "Failed", "createdAt": "2d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+        {"state": "Failed", "createdAt": "2d ago",
+         "sourceInfo": {"arn": "arn:of-it"}}
 
     Keeps it: it was exported again::
 
-        {"state": "Failed", "createdAt": "4d ago", "sourceInfo": {"arn": "arn:snapshot"}}
-        {"state": "Succeeded", "createdAt": "1d ago", "sourceInfo": {"arn": "arn:snapshot"}}
+        {"state": "Failed", "createdAt": "4d ago",
+         "sourceInfo": {"arn": "arn:of-it"}}
+        {"state": "Succeeded", "createdAt": "1d ago",
+         "sourceInfo": {"arn": "arn:of-it"}}
 
     Can't be judged: how old is it? ::
 
-        {"state": "Failed", "sourceInfo": {"arn": "arn:snapshot"}}
+        {"state": "Failed", "sourceInfo": {"arn": "arn:of-it"}}
 """
 
 from __future__ import annotations

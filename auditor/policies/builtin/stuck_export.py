@@ -1,8 +1,9 @@
 """An export to EC2 that started, and never came to an end.
 
 Why
-    AWS documents no time that an export takes, and reports none that hangs. One that has not ended in a day will
-    hardly end: the copy does not exist, and whoever waits for it is not told.
+    AWS documents no time that an export takes, and reports none that hangs.
+    One that has not ended in a day will hardly end: the copy does not exist,
+    and whoever waits for it is not told.
 
 What it finds
     Records in state Started that are older than `max_age`.
@@ -12,7 +13,8 @@ Settings
     `severity` (medium)
 
 What to do
-    Look the operation up in Lightsail, start the export again, and open a case with AWS if that hangs too.
+    Look the operation up in Lightsail, start the export again, and open a case
+    with AWS if that hangs too.
 
 Examples
     Breaks it::

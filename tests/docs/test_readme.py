@@ -1,0 +1,129 @@
+"""The README says what is: each command in it runs, each example works, each link leads somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+import auditor
+from auditor.simulator.estate import generate
+from auditor.simulator.server import serve_in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text("utf-8")
+BIN = Path(sys.executable).parent
+
+EXITS = {
+    "auditor check -c accounts.yaml": 0,
+    "auditor run -c accounts.yaml": 1,
+    "auditor policies": 0,
+    "auditor explain stale-failed-export": 0,
+    "auditor run -c accounts.yaml --fail-on critical --min-coverage 90 -o tonight": 0,
+    "auditor run -c accounts.yaml -f json=- --quiet > report.json": 1,
+    "auditor check --schema > accounts.schema.json": 0,
+    "auditor simulate --port 0": 0,
+}
+"""What each command exits with, on an estate that is read completely and has findings."""
+
+OF_CI = ("python -m bench",)
+"""Commands that CI runs in another way: the benchmark with --quick, and in fresh environments what installs."""
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line.strip() for block in blocks("sh") for line in block.splitlines() if line.strip()]
+
+
+def test_every_command_is_run_here_or_by_ci() -> None:
+    installs = [line for line in commands() if line.startswith("python3 -m venv")]
+    assert [line.rpartition(" && ")[2] for line in installs] == [".venv/bin/auditor demo", ".venv/bin/pytest"]
+    assert {line for line in commands() if line not in installs} == {*EXITS, *OF_CI}
+    ci = (ROOT / ".ci" / "run").read_text("utf-8")
+    assert "readme_line '.venv/bin/auditor demo'" in ci
+    assert "readme_line '.venv/bin/pytest'" in ci
+    assert "\npython -m bench --quick\n" in ci
+
+
+@pytest.fixture
+def at_work(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A folder with a configuration, and the environment of someone who uses the program there."""
+    estate = generate(3, accounts=2, regions=["us-east-1"], now=datetime.now(UTC), records_per_target=20)
+    (tmp_path / "accounts.yaml").write_text(estate.accounts_yaml(), "utf-8")
+    with serve_in_thread(estate) as running:
+        yield {**os.environ, **running.environ, "PATH": f"{BIN}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("command", [command for command in EXITS if "simulate" not in command])
+def test_a_command_of_the_readme_does_what_it_should(
+    command: str, tmp_path: Path, at_work: dict[str, str]
+) -> None:
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=at_work, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == EXITS[command], done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_simulator_of_the_readme_serves_until_it_is_told_to_end(
+    tmp_path: Path, at_work: dict[str, str]
+) -> None:
+    with subprocess.Popen(
+        ["auditor", "simulate", "--port", "0"],
+        cwd=tmp_path,
+        env=at_work,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as serving:
+        assert serving.stdout is not None
+        first = serving.stdout.readline()
+        serving.send_signal(signal.SIGINT)
+        code = serving.wait(20)
+
+    assert first.startswith("# Serving")
+    assert code == EXITS["auditor simulate --port 0"]
+
+
+def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:
+    (block,) = blocks("yaml")
+    path = tmp_path / "accounts.yaml"
+    path.write_text(re.sub("^   ", "", block, flags=re.MULTILINE), "utf-8")
+
+    config = auditor.load_config(path, environ={"AUDITOR_EXTERNAL_ID": "planted-id"})
+
+    assert [(account.id, account.name) for account in config.accounts] == [("111122223333", "payments-prod")]
+
+
+def test_the_program_of_the_readme_runs(tmp_path: Path, at_work: dict[str, str]) -> None:
+    (block,) = blocks("python")
+
+    done = subprocess.run(
+        [sys.executable, "-c", block], cwd=tmp_path, env=at_work, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1 100\n"
+
+
+def test_every_link_of_the_documentation_leads_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8"))
+    ]
+
+    assert links
+    assert [(page, link) for page, link in links if not (page.parent / link).exists()] == []
