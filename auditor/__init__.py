@@ -6,68 +6,18 @@ are loaded when they are first used, so that `auditor --help` imports no AWS cli
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from auditor.library import (
-        Account,
-        AuditorError,
-        Config,
-        ConfigError,
-        CredentialsError,
-        Failure,
-        Filters,
-        FormatRequest,
-        Gap,
-        Observer,
-        Outcome,
-        Problem,
-        Progress,
-        Reason,
-        Result,
-        RunOptions,
-        Severity,
-        Target,
-        UsageError,
-        Verdict,
-        config_schema,
-        load_config,
-        run,
-    )
-
-__all__ = [
-    "Account",
-    "AuditorError",
-    "Config",
-    "ConfigError",
-    "CredentialsError",
-    "Failure",
-    "Filters",
-    "FormatRequest",
-    "Gap",
-    "Observer",
-    "Outcome",
-    "Problem",
-    "Progress",
-    "Reason",
-    "Result",
-    "RunOptions",
-    "Severity",
-    "Target",
-    "UsageError",
-    "Verdict",
-    "__version__",
-    "config_schema",
-    "load_config",
-    "run",
-]
+    from auditor.library import *  # noqa: F403 -- the library says itself what it gives
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from auditor import library  # noqa: PLC0415 -- loaded when first used
-
-    return getattr(library, name)
+    if not name.startswith("_"):
+        library = import_module("auditor.library")
+        if name in library.__all__:
+            return getattr(library, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -87,6 +87,7 @@ class TargetAudit:
                     for record in records:
                         self._tally.record(record)
                         found += judge.judge(record)
+                    del records  # not held while the next page is awaited
                     await self._report(target, found)
         except CallFailed as failed:
             _say_failed(target, failed)

@@ -81,6 +81,9 @@ class PageReader:
             fresh = [ExportRecord(raw) for raw in records if not _known(raw, seen)]
             self._outcome.records += len(fresh)
             yield fresh
+            # Let go of before the next page is awaited: held on to, the pages of all targets in flight would be
+            # 20 MB that is cold whenever the next of them is parsed.
+            del records, fresh
             if following is None:
                 return
             if following in tokens:

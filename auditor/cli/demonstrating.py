@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,12 +50,13 @@ def demonstrate(folder: Path | None, *, quiet: bool, log_format: str | None, log
 def _say_more(result: Result, folder: Path) -> None:
     policy = next((policy for _, policy in sorted(result.findings)), "stale-failed-export")
     place = shlex.quote(str(folder))
+    program = shlex.quote(sys.argv[0]) if Path(sys.argv[0]).name == "auditor" else "python -m auditor"
     click.echo("\nLook further:")
-    for command, what in (
-        (f"head -n 1 {place}/findings.jsonl", "a finding"),
-        (f"grep -v '\"complete\"' {place}/coverage.jsonl", "what was not read, and why"),
-        (f"cat {place}/run.json", "the run, as a machine reads it"),
-        (f"auditor explain {policy}", "why that is a finding"),
-        ("auditor simulate", "this estate, for any AWS client"),
+    for what, command in (
+        ("a finding", f"head -n 1 {place}/findings.jsonl"),
+        ("what was not read, and why", f"grep -v '\"complete\"' {place}/coverage.jsonl"),
+        ("the run, as a machine reads it", f"cat {place}/run.json"),
+        ("why that is a finding", f"{program} explain {policy}"),
+        ("this estate, for any AWS client", f"{program} simulate"),
     ):
-        click.echo(f"  {command:50}  # {what}")
+        click.echo(f"  # {what}\n  {command}")
