@@ -65,13 +65,12 @@ class Ledger:
         """
         verdicts = Counter(outcome.verdict for outcome in self._outcomes.values() if outcome)
         missing = sum(outcome is None for outcome in self._outcomes.values())
+        breaches = list(self._breaches)
         if missing or len(self._outcomes) != self._planned or verdicts != self.verdicts:
             known = len(self._outcomes)
-            self._breaches.append(
-                f"{self._planned} targets planned, {known} known, {missing} without a verdict"
-            )
-        if self._breaches:
-            raise LedgerError("; ".join(self._breaches))
+            breaches.append(f"{self._planned} targets planned, {known} known, {missing} without a verdict")
+        if breaches:
+            raise LedgerError("; ".join(breaches))
 
     def percent(self) -> int:
         """Return complete ÷ (all but skipped) in percent, rounded down; 0 with nothing to divide by."""
@@ -90,9 +89,9 @@ class Ledger:
 def _verdict(outcome: Outcome, failure: Failure | None) -> Verdict:
     if failure is None:
         return Verdict.COMPLETE
-    if failure.reason in _PROVED_EMPTY:
-        return Verdict.SKIPPED
-    return Verdict.PARTIAL if outcome.pages else Verdict.FAILED
+    if outcome.pages:
+        return Verdict.PARTIAL
+    return Verdict.SKIPPED if failure.reason in _PROVED_EMPTY else Verdict.FAILED
 
 
 def _line(target: Target, outcome: Outcome) -> dict[str, Any]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-_OF_A_RUN = ("run.json", "findings.jsonl", "coverage.jsonl", "findings.jsonl.part")
+OWN_FILES = ("run.json", "findings.jsonl", "coverage.jsonl")
+"""What every run's folder holds."""
 
 
 def new_run_id(now: datetime) -> str:
@@ -30,9 +31,19 @@ def choose_folder(asked: Path | None, run_id: str) -> Path:
     """
     folder = asked or Path("runs") / run_id
     name = shown(str(folder))
+    try:
+        _check(folder, name)
+    except OSError as error:  # a name that is too long, or a folder that can't be looked into
+        raise UsageError(f"-o {name}: {error.strerror}; name another folder") from error
+    return folder
+
+
+def _check(folder: Path, name: str) -> None:
+    if "\0" in str(folder):
+        raise UsageError(f"-o {name}: no file's name holds a NUL; name another folder")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {name}: is no folder; name one that is empty or does not exist")
-    for file in _OF_A_RUN:
+    for file in (*OWN_FILES, *(f"{file}.part" for file in OWN_FILES)):
         if (folder / file).exists():
             raise UsageError(
                 f"-o {name}: holds a run already ({file}); name another folder, or move that one away"
@@ -40,16 +51,15 @@ def choose_folder(asked: Path | None, run_id: str) -> Path:
     standing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
         raise UsageError(f"-o {name}: can't be written to; make it writable, or name another folder")
-    return folder
 
 
 @contextmanager
 def made_folder(folder: Path) -> Iterator[None]:
-    """Make the folder, and take it away again where the block can't open what is to stand in it.
+    """Make the folder, and take away again what was made where the block can't open what is to stand in it.
 
     :raises UsageError: where either can't be done.
     """
-    new = not folder.exists()
+    missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -57,6 +67,6 @@ def made_folder(folder: Path) -> Iterator[None]:
     try:
         yield
     except SinkError as error:
-        if new:
-            folder.rmdir()
+        for place in missing:
+            place.rmdir()
         raise UsageError(f"can't be written to: {error}") from error

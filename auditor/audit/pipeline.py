@@ -26,7 +26,7 @@ from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.record import Condition, Exit, Result, conditions, run_record
 from auditor.audit.tally import Tally
 from auditor.audit.target import TargetAudit
-from auditor.audit.writing import Writer
+from auditor.audit.writing import Writer, check_formats
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
 from auditor.aws.regions import lightsail_regions
@@ -104,6 +104,7 @@ class _Run:
         self._work.deadline = self._started + self._deadline.total_seconds()
         plan = make_plan(self._config, self._options.filters, lightsail_regions())
         folder = choose_folder(self._options.folder, self._run_id)
+        check_formats(self._options.formats, folder)
         self._ledger = Ledger(plan.targets)
         async with open_clients(
             concurrency=self._concurrency,

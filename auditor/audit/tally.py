@@ -64,7 +64,7 @@ class Tally:
         by_severity: Counter[str] = Counter()
         for (severity, policy), count in self.by_kind.items():
             by_policy[policy] += count
-            by_severity[severity] += count
+            by_severity[severity.value] += count
         return {
             "records": self.records,
             "unknown_states": dict(self.unknown_states),

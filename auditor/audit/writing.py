@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import difflib
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
 from anyio import to_thread
 
+from auditor.audit.folder import OWN_FILES
 from auditor.audit.options import FormatRequest
-from auditor.errors import SinkError
-from auditor.formats import encoded, encoded_line, formats, open_output
+from auditor.errors import SinkError, UsageError
+from auditor.formats import STDOUT, encoded, encoded_line, formats, open_output
 from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
 
     from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -28,6 +30,32 @@ log = structlog.get_logger()
 
 _CHUNK = 64 * 1024
 """Bytes gathered before they are written: a thread is too dear for a finding each."""
+
+
+def place_of(request: FormatRequest, folder: Path) -> str:
+    """Return where the format is written."""
+    return request.path or str(folder / formats()[request.name].file_name)
+
+
+def check_formats(requests: Sequence[FormatRequest], folder: Path) -> None:
+    """Look whether the formats exist, and each has a place of its own.
+
+    :raises UsageError: where not.
+    """
+    taken = {(folder / name).absolute().resolve(): f"the run's own {name}" for name in OWN_FILES}
+    for request in requests:
+        if request.name not in formats():
+            near = difflib.get_close_matches(request.name, list(formats()), 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(formats())}"
+            raise UsageError(f"-f {shown(request.name)}: no such format; {hint}")
+        if request == FormatRequest("jsonl"):
+            continue  # which every run's folder holds anyway
+        path = place_of(request, folder)
+        place = Path(path) if path == STDOUT else Path(path).absolute().resolve()
+        if place in taken:
+            text = f"would be written to the place of {taken[place]}; name another"
+            raise UsageError(f"-f {request.name}={shown(path)}: {text}")
+        taken[place] = f"-f {request.name}"
 
 
 class Sink:
@@ -87,16 +115,15 @@ class Writer:
         """
         self.folder = folder
         self._own: list[str] = []
-        wanted = [FormatRequest("jsonl", str(folder / formats()["jsonl"].file_name))]
-        for request in requests:
-            path = request.path or str(folder / formats()[request.name].file_name)
-            wanted.append(FormatRequest(request.name, path))
+        own = FormatRequest("jsonl", str(folder / formats()["jsonl"].file_name))
         with ExitStack() as undo:
             self.sinks = []
-            for request in dict.fromkeys(wanted):  # jsonl without a path is what every folder holds anyway
-                output = open_output(request.path or "")
+            for name, path in dict.fromkeys(
+                (request.name, place_of(request, folder)) for request in (own, *requests)
+            ):
+                output = open_output(path)
                 undo.callback(output.discard)
-                self.sinks.append(Sink(formats()[request.name](), output))
+                self.sinks.append(Sink(formats()[name](), output))
             undo.pop_all()
 
     async def serve(self, receive: MemoryObjectReceiveStream[Sequence[Finding]]) -> None:
@@ -129,8 +156,12 @@ class Writer:
     async def _whole(self, name: str, parts: Iterable[bytes]) -> None:
         def write() -> None:
             output = open_output(str(self.folder / name))
-            for part in parts:
-                output.write(part)
+            try:
+                for part in parts:
+                    output.write(part)
+            except SinkError:
+                output.abandon()
+                raise
             output.finish()
 
         try:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import orjson
 
-from auditor.model import shown
+from auditor.model import is_plain
 
-# In UTF-8: DEL and C1, soft hyphen, the bidirectional and zero-width marks, line and paragraph separators, tags.
-# Legal in JSON, but a terminal obeys some of them, and many readers split lines at others.
-_HOSTILE = re.compile(
-    rb"\x7f|\xc2[\x80-\x9f\xad]|\xd8\x9c|\xe1\xa0\x8e|\xe2\x80[\x8b-\x8f\xa8-\xaf]|\xe2\x81[\xa0-\xaf]"
-    rb"|\xef\xbb\xbf|\xef\xbf[\xb9-\xbb]|\xf3\xa0[\x80\x81][\x80-\xbf]"
-)
-
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DELETE = b"\x7f"
 
 
@@ -27,7 +23,10 @@ def encoded(value: Any) -> bytes:
         raw = orjson.dumps(_without_surrogates(value), default=_default)
     if raw.isascii() and _DELETE not in raw:
         return raw  # as nearly all is: orjson has escaped what is hostile in ASCII, but for DEL
-    return _HOSTILE.sub(_escaped, raw)
+    text = raw.decode()
+    if is_plain(text):
+        return raw
+    return "".join(each if is_plain(each) else _escaped(each) for each in text).encode()
 
 
 def encoded_line(value: Any) -> bytes:
@@ -35,9 +34,9 @@ def encoded_line(value: Any) -> bytes:
     return encoded(value) + b"\n"
 
 
-def _escaped(match: re.Match[bytes]) -> bytes:
-    units = match[0].decode("utf-8").encode("utf-16-be")
-    return b"".join(rb"\u%02x%02x" % (units[i], units[i + 1]) for i in range(0, len(units), 2))
+def _escaped(character: str) -> str:
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[i : i + 4]}" for i in range(0, len(units), 4))
 
 
 def _default(value: Any) -> Any:
@@ -47,8 +46,10 @@ def _default(value: Any) -> Any:
 def _without_surrogates(value: Any) -> Any:
     """Return `value` with lone surrogates, which no UTF-8 can hold, written as their escapes."""
     if isinstance(value, str):
-        return shown(value)
-    if isinstance(value, dict):
+        return _SURROGATE.sub(lambda match: rf"\u{ord(match[0]):04x}", value)
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {each.name: getattr(value, each.name) for each in fields(value)}
+    if isinstance(value, Mapping):
         return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_surrogates(item) for item in value]

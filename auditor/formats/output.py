@@ -8,7 +8,7 @@ import sys
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from auditor.errors import SinkError
 from auditor.model import shown
@@ -16,6 +16,17 @@ from auditor.model import shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
+    from typing import Protocol
+
+    class Writable(Protocol):
+        """What bytes are written to: how many it took comes back, or None where it took none."""
+
+        def write(self, data: memoryview, /) -> int | None:
+            """Write some of it."""
+
+        def close(self) -> None:
+            """Let go of it."""
+
 
 STDOUT = "-"
 
@@ -63,20 +74,19 @@ class WholeFile(Output):
         self._aside = path.with_name(f"{path.name}.part")
         with self._failing():
             self._aside.unlink(missing_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-            self._file = os.fdopen(os.open(self._aside, flags, 0o666), "wb")
+            # Unbuffered: what comes is large already, and nothing is left to be written when it is closed.
+            self._file = self._aside.open("xb", buffering=0)
 
     def write(self, data: bytes) -> None:
         """Add to it."""
         with self._failing():
-            self._file.write(data)
+            _write_all(self._file, data)
 
     def finish(self) -> None:
         """Flush it to the disk and give it its name."""
         with self._failing():
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            with self._file:
+                os.fsync(self._file.fileno())
             self._aside.replace(self._path)
             _sync_folder(self._path.parent)
 
@@ -95,25 +105,30 @@ class WholeFile(Output):
 class Stream(Output):
     """Standard output, a pipe or a device: written as it comes."""
 
-    def __init__(self, name: str, file: BinaryIO) -> None:
+    def __init__(self, name: str, file: Writable, *, ours: bool) -> None:
         super().__init__(name)
         self._file = file
+        self._ours = ours
+        """Whether it was opened here, and so is closed here."""
 
     def write(self, data: bytes) -> None:
         """Add to it."""
         with self._failing():
-            self._file.write(data)
+            _write_all(self._file, data)
 
     def finish(self) -> None:
-        """Hand on what is still held back."""
-        with self._failing():
-            self._file.flush()
+        """Let go of it."""
+        self.abandon()
 
     def abandon(self) -> None:
-        """Leave it as it is: it is not ours to close."""
+        """Let go of it."""
+        with self._failing():
+            if self._ours:
+                self._file.close()
 
     def discard(self) -> None:
-        """Leave it as it is."""
+        """Let go of it."""
+        self.abandon()
 
 
 def open_output(path: str) -> Output:
@@ -122,13 +137,21 @@ def open_output(path: str) -> Output:
     :raises SinkError: where it can't be written.
     """
     if path == STDOUT:
-        return Stream("standard output", sys.stdout.buffer)
+        # The raw file, or Python would try once more at its exit to write what a closed pipe did not take.
+        buffer = sys.stdout.buffer
+        return Stream("standard output", getattr(buffer, "raw", None) or buffer, ours=False)
     with _failing_as(path):
         place = Path(path)
         if place.exists() and not stat.S_ISREG(place.stat().st_mode):
             # A device or a pipe must be written to, not replaced by a file.
-            return Stream(path, place.open("wb"))
+            return Stream(path, place.open("wb", buffering=0), ours=True)
         return WholeFile(place)
+
+
+def _write_all(file: Writable, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) or 0 :]
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,7 @@ from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.finding import Control, Finding, Severity, Status, event_id, finding_id
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, SnapshotSource, rfc3339
 from auditor.model.target import EXPORT_RECORDS, PARTITION, Target
-from auditor.model.text import shown
+from auditor.model.text import is_plain, shown
 
 __all__ = [
     "EXPORT_RECORDS",
@@ -26,6 +26,7 @@ __all__ = [
     "Verdict",
     "event_id",
     "finding_id",
+    "is_plain",
     "rfc3339",
     "shown",
 ]

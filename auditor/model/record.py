@@ -18,6 +18,7 @@ KNOWN_STATES = frozenset({"Started", "Succeeded", "Failed"})
 """The states that Lightsail documents; others may come."""
 
 
+_LARGEST_GB = 1e12
 _LAST_EPOCH = 253_402_300_799
 """9999-12-31T23:59:59Z, the last second that a calendar holds."""
 
@@ -78,10 +79,16 @@ class SnapshotSource:
         :raises UnusableField: where the record does not say which disks there are.
         """
         block = self._raw.get("diskSnapshotInfo")
-        return [
-            Disk(_kind(raw, block), _text(raw.get("name")), _text(raw.get("path")), _size(raw))
-            for raw in map(_mapping, self._disks())
-        ]
+        return [self._disk(raw) if raw is not block else self._block_disk(raw) for raw in self._disks()]
+
+    @staticmethod
+    def _disk(raw: Any) -> Disk:
+        told = _mapping(raw)
+        kind = "system" if told.get("isSystemDisk") is True else "attached"
+        return Disk(kind, _text(told.get("name")), _text(told.get("path")), _size(raw))
+
+    def _block_disk(self, raw: Any) -> Disk:
+        return Disk("block", self.from_resource_name, None, _size(raw))
 
     def _disks(self) -> list[Any]:
         kind = self._raw.get("resourceType")
@@ -205,14 +212,10 @@ def rfc3339(instant: datetime) -> str:
 
 def _size(raw: Any) -> float | None:
     value = raw.get("sizeInGb") if isinstance(raw, dict) else None
-    # bool is an int to Python, and no size.
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _kind(raw: dict[str, Any], block: Any) -> str:
-    if raw is block:
-        return "block"
-    return "system" if raw.get("isSystemDisk") is True else "attached"
+    # bool is an int to Python, and no size; nor is what is below zero, or beyond what any disk will hold.
+    return (
+        value if isinstance(value, (int, float)) and value is not True and 0 < value < _LARGEST_GB else None
+    )
 
 
 def _mapping(raw: Any) -> dict[str, Any]:

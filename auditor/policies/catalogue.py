@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from inspect import cleandoc
 from typing import TYPE_CHECKING, Any
 
 from auditor.policies import builtin
@@ -51,6 +51,5 @@ def catalogue() -> Mapping[str, Entry]:
 
 def _entry(name: str) -> Entry:
     module = import_module(f"{builtin.__name__}.{name}")
-    code = pkgutil.get_data(builtin.__name__, f"{name}.py") or b""
-    version = hashlib.sha256(code).hexdigest()[:12]
-    return Entry(name.replace("_", "-"), module.Policy, cleandoc(module.__doc__ or ""), version)
+    version = hashlib.sha256(inspect.getsource(module).encode()).hexdigest()[:12]
+    return Entry(name.replace("_", "-"), module.Policy, inspect.cleandoc(module.__doc__ or ""), version)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from auditor.config import PolicySettings
     from auditor.model import ExportRecord
     from auditor.policies.catalogue import Entry
-    from auditor.policies.contract import Breach
+    from auditor.policies.contract import Breach, Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,29 @@ class TargetJudge:
 
     def __init__(self, panel: Panel, on_crash: Callable[[Crash], None]) -> None:
         self._by_record = tuple(panel.by_record.items())
-        self._by_target = tuple((policy_id, policy.begin()) for policy_id, policy in panel.by_target.items())
+        self._by_target: list[tuple[str, Judgement]] = []
+        self._lost: list[str] = []
+        """Policies that crashed before they saw a record: they judge none."""
         self._on_crash = on_crash
         self._seen = 0
         self.unjudged: dict[str, int] = {}
         """Policy → number of records that it could not judge."""
         self.unjudged_records = 0
         """Records that at least one policy could not judge."""
+        for policy_id, policy in panel.by_target.items():
+            try:
+                self._by_target.append((policy_id, policy.begin()))
+            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+                self._lost.append(policy_id)
+                on_crash(Crash(policy_id, error))
 
     def judge(self, record: ExportRecord) -> list[Found]:
         """Return what the record breaks by itself, and show it to the policies that judge the whole target."""
         self._seen += 1
         found: list[Found] = []
-        doubtful = False
+        doubtful = bool(self._lost)
+        for policy_id in self._lost:
+            self._cannot_judge(policy_id)
         try:
             _ = record.arn
         except UnusableField:

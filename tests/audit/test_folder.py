@@ -53,7 +53,7 @@ def test_a_folder_that_holds_a_run_or_a_part_of_one_is_refused(tmp_path: Path, f
 
 
 def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
+    (tmp_path / "file").touch(mode=0o777)
     assert "is no folder" in refused(tmp_path / "file")
     assert "can't be written to" in refused(tmp_path / "file" / "under" / "it")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -125,13 +125,15 @@ async def test_a_sink_does_not_keep_a_runs_findings_until_its_end() -> None:
         assert len(arns(output.taken.splitlines())) == number + 1
 
 
-async def test_a_sink_that_failed_takes_no_more_and_keeps_the_first_reason() -> None:
+@pytest.mark.parametrize("name", ["jsonl", "json"])
+async def test_a_sink_that_failed_takes_no_more_and_keeps_the_first_reason(name: str) -> None:
     output = InMemory("first reason", "second reason")
-    sink = jsonl_to(output)
+    sink = Sink(formats()[name](), output)
     await sink.add([finding("a", LARGE)])
     assert sink.error == "first reason"
     await sink.add([finding("b", LARGE)])
     await sink.end([], RUN)
+    sink.fail("third reason")
     assert sink.error == "first reason"
     assert output.failures == ["second reason"], "it was written to again"
     assert (output.taken, output.became) == (b"", "abandoned")

@@ -127,6 +127,7 @@ def test_an_instance_without_its_disks_is_no_pass(listed: object, judge: Judge) 
         # The kind says that there is an instance: the block disk's size is not all there is.
         {"resourceType": "InstanceSnapshot", "diskSnapshotInfo": {"sizeInGb": 20}},
         {"resourceType": "DiskSnapshot", "instanceSnapshotInfo": {"fromDiskInfo": [disk(20)]}},
+        {"instanceSnapshotInfo": {"fromDiskInfo": []}, "diskSnapshotInfo": {"sizeInGb": 20}},
     ],
     ids=repr,
 )
