@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -129,7 +129,11 @@ class Writer:
     async def serve(self, receive: MemoryObjectReceiveStream[Sequence[Finding]]) -> None:
         """Write what arrives until the stream ends."""
         async with receive:
-            async for findings in receive:
+            async for first in receive:
+                findings = [*first]
+                with suppress(anyio.WouldBlock, anyio.EndOfStream):
+                    while True:
+                        findings += receive.receive_nowait()
                 for sink in self.sinks:
                     await sink.add(findings)
 
