@@ -6,6 +6,7 @@
     ├── UsageError            the command can't do what was asked: exit 2
     │   ├── ConfigError       the configuration, with every problem found in it
     │   └── CredentialsError  no usable base credentials
+    ├── InterruptedRun        a signal came before anything was audited: exit 130 or 143
     ├── CallFailed            AWS did not answer what was asked: a reason for the ledger
     ├── UnusableField         a record's field that a policy needs is missing or of another type
     ├── SinkError             findings or the ledger could not be written: exit 4
@@ -56,6 +57,14 @@ class ConfigError(UsageError):
 
 class CredentialsError(UsageError):
     """No base credentials, or ones that AWS does not accept."""
+
+
+class InterruptedRun(AuditorError):  # noqa: N818 -- what happened, not a fault
+    """A signal ended the run before anything was audited; nothing is written."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__("interrupted before anything was audited")
+        self.exit_code = exit_code
 
 
 class CallFailed(AuditorError):  # noqa: N818 -- a state of the ledger, not a fault of the program

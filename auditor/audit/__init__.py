@@ -1,7 +1,18 @@
 """The audit itself: plan, read, judge, account for it, write it down. The only room that starts tasks."""
 
+from auditor.audit.folder import choose_folder
 from auditor.audit.options import FormatRequest, Observer, Progress, RunOptions
 from auditor.audit.pipeline import audit
-from auditor.audit.record import Gap, Result
+from auditor.audit.record import Exit, Gap, Result
 
-__all__ = ["FormatRequest", "Gap", "Observer", "Progress", "Result", "RunOptions", "audit"]
+__all__ = [
+    "Exit",
+    "FormatRequest",
+    "Gap",
+    "Observer",
+    "Progress",
+    "Result",
+    "RunOptions",
+    "audit",
+    "choose_folder",
+]

@@ -12,7 +12,7 @@ that what was begun ends before something new begins. A target that waits for a 
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ from auditor.aws.regions import lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.coverage import Ledger
-from auditor.errors import LedgerError
+from auditor.errors import InterruptedRun, LedgerError
 from auditor.inventory import make_plan
 from auditor.model import Failure, Reason, rfc3339
 from auditor.policies import Panel, catalogue
@@ -42,8 +42,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from anyio.abc import TaskStatus
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+    from anyio.streams.memory import MemoryObjectSendStream
 
+    from auditor.audit.writing import Patience
     from auditor.aws.clients import Clients
     from auditor.config import Config
     from auditor.inventory import Plan
@@ -51,10 +52,12 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_OPEN_TARGETS = 4
-"""Targets begun at once, for each request in flight: the others of them wait for a retry or a role."""
+_OPEN_FOR_EACH = 8
+"""Targets begun at once for each request in flight: the others of them wait for a retry or a role."""
+_OPEN_TARGETS = 256
+"""How many may be begun at once at the least, lest a throttled account hold up the others where few may be asked."""
 _LAST_WORDS = 1.5
-"""Seconds that the writer has left once the run is cut off."""
+"""Seconds that outputs may take once the run is to end."""
 
 
 async def audit(
@@ -93,8 +96,8 @@ class _Run:
         self._now = datetime.now(UTC)
         self._run_id = new_run_id(self._now)
         self._work = anyio.CancelScope()
-        self._writing = anyio.CancelScope()
-        self._ending = anyio.CancelScope()
+        self._preparing = anyio.CancelScope()
+        self._patience: Patience | None = None
         self._places = anyio.Semaphore(self._concurrency, fast_acquire=True)
         self._tally = Tally()
         self._stopped_by: Exit | None = None
@@ -104,24 +107,33 @@ class _Run:
         self._work.deadline = self._started + self._deadline.total_seconds()
         plan = make_plan(self._config, self._options.filters, lightsail_regions())
         folder = choose_folder(self._options.folder, self._run_id)
-        check_formats(self._options.formats, folder)
+        check_formats(self._options.formats, folder, self._config.path)
         self._ledger = Ledger(plan.targets)
-        async with open_clients(
-            concurrency=self._concurrency,
-            request_timeout=self._timeout,
-            allow_http=self._options.allow_http,
-        ) as clients:
-            caller = await self._caller(clients)
-            with made_folder(folder):
-                writer = Writer(folder, self._options.formats)
-            async with anyio.create_task_group() as around:
-                if self._options.handle_signals:
-                    await around.start(self._watch_signals)
+        async with anyio.create_task_group() as around:
+            if self._options.handle_signals:
+                await around.start(self._watch_signals)
+            async with AsyncExitStack() as stack:
+                with self._preparing:
+                    clients = await stack.enter_async_context(
+                        open_clients(
+                            concurrency=self._concurrency,
+                            request_timeout=self._timeout,
+                            allow_http=self._options.allow_http,
+                            give_up_at=self._work.deadline,
+                        )
+                    )
+                    caller = await self._caller(clients)
+                if self._stopped_by is not None:
+                    raise InterruptedRun(int(self._stopped_by))
+                with made_folder(folder):
+                    writer = stack.enter_context(Writer(folder, self._options.formats))
+                self._patience = writer.patience
+                self._patience.ends_by(self._work.deadline + _LAST_WORDS)
                 if self._observer.interval is not None:
                     around.start_soon(self._tell_progress, self._observer.interval)
                 await self._audit_all(plan, clients, writer)
                 result = await self._finish(plan, writer, caller, clients.endpoint_overrides)
-                around.cancel_scope.cancel()
+            around.cancel_scope.cancel()
         return result
 
     async def _caller(self, clients: Clients) -> str | None:
@@ -143,19 +155,20 @@ class _Run:
             ledger=self._ledger,
             tally=self._tally,
             request_timeout=self._timeout,
-            emit=lambda findings: _emit(send, findings, writer),
+            emit=lambda findings: _emit(send, findings),
             why_stopped=self._why_stopped,
         )
         self._observer.ready()
         async with anyio.create_task_group() as writing:
-            writing.start_soon(self._write, receive, writer)
+            writing.start_soon(writer.serve, receive)
             async with send:
                 await self._start_targets(plan.targets, audit)
         if self._work.cancel_called:
             self._ledger.settle_the_rest(self._why_stopped())
 
     async def _start_targets(self, targets: Sequence[Target], audit: TargetAudit) -> None:
-        opened = anyio.Semaphore(_OPEN_TARGETS * self._concurrency, fast_acquire=True)
+        most = max(_OPEN_TARGETS, _OPEN_FOR_EACH * self._concurrency)
+        opened = anyio.Semaphore(most, fast_acquire=True)
 
         async def one(target: Target, slot: Slot) -> None:
             try:
@@ -165,20 +178,12 @@ class _Run:
                 opened.release()
 
         with self._work:
-            try:
-                async with anyio.create_task_group() as group:
-                    for target in targets:
-                        await opened.acquire()
-                        slot = Slot(self._places)
-                        await slot.acquire()
-                        group.start_soon(one, target, slot)
-            finally:
-                if self._work.cancel_called:
-                    self._hurry()
-
-    async def _write(self, receive: MemoryObjectReceiveStream[list[Finding]], writer: Writer) -> None:
-        with self._writing:
-            await writer.serve(receive)
+            async with anyio.create_task_group() as group:
+                for target in targets:
+                    await opened.acquire()
+                    slot = Slot(self._places)
+                    await slot.acquire()
+                    group.start_soon(one, target, slot)
 
     async def _watch_signals(self, *, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
@@ -186,12 +191,10 @@ class _Run:
             async for number in signals:
                 self._stopped_by = Exit.SIGINT if number == signal.SIGINT else Exit.SIGTERM
                 log.warning("interrupted; keeping what was done", signal=self._stopped_by.name)
+                self._preparing.cancel()
                 self._work.cancel()
-                self._hurry()
-
-    def _hurry(self) -> None:
-        """Give what is still to be written a last moment."""
-        self._writing.deadline = self._ending.deadline = anyio.current_time() + _LAST_WORDS
+                if self._patience is not None:
+                    self._patience.ends_by(anyio.current_time() + _LAST_WORDS)
 
     async def _tell_progress(self, interval: float) -> None:
         while True:
@@ -215,12 +218,11 @@ class _Run:
     async def _finish(
         self, plan: Plan, writer: Writer, caller: str | None, endpoint_overrides: dict[str, str]
     ) -> Result:
-        with self._ending:
-            await writer.end(self._ledger, self._record(plan, writer, caller, endpoint_overrides)[0])
+        await writer.end(self._ledger, self._record(plan, writer, caller, endpoint_overrides)[0])
         record, held = self._record(plan, writer, caller, endpoint_overrides)
         await writer.run_record(record)
         record, held = self._record(plan, writer, caller, endpoint_overrides)
-        return Result(writer.folder, record, held, self._tally.by_kind, self._ledger)
+        return Result(writer.folder, record, held, self._tally.by_kind, self._ledger, writer.patience.ran_out)
 
     def _record(
         self, plan: Plan, writer: Writer, caller: str | None, endpoint_overrides: dict[str, str]
@@ -256,11 +258,8 @@ class _Run:
         return record, held
 
 
-async def _emit(send: MemoryObjectSendStream[list[Finding]], findings: list[Finding], writer: Writer) -> None:
+async def _emit(send: MemoryObjectSendStream[list[Finding]], findings: list[Finding]) -> None:
     try:
-        try:
-            send.send_nowait(findings)  # which costs no turn of the event loop, as send does
-        except anyio.WouldBlock:
-            await send.send(findings)
-    except anyio.BrokenResourceError:
-        writer.fail(f"{len(findings)} finding(s) were lost: the writer had been cut off")
+        send.send_nowait(findings)  # which costs no turn of the event loop, as send does
+    except anyio.WouldBlock:
+        await send.send(findings)

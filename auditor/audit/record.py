@@ -63,6 +63,8 @@ class Result:
     """How many there are of each severity and policy; the findings themselves stand in the folder's files."""
     ledger: Ledger
     """Every target with its outcome."""
+    gave_up: bool
+    """Whether an output was given up on that took nothing: a thread of this process still waits for it."""
 
     @property
     def exit_code(self) -> int:

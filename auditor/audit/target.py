@@ -113,8 +113,8 @@ class TargetAudit:
         if found:
             findings = [self._maker.make(target, each) for each in found]
             self._tally.found(findings)
-            # What was found in time is found, though the run is cut off at this very moment. A writer that is
-            # itself cut off ends this.
+            # What was found in time is found, though the run is cut off at this very moment. The writer takes it
+            # soon: it gives up on an output that does not.
             with anyio.CancelScope(shield=True):
                 await self._emit(findings)
 

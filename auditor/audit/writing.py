@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from contextlib import ExitStack, suppress
+import math
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,8 @@ from auditor.formats import STDOUT, encoded, encoded_line, formats, open_output
 from auditor.model import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Self
 
     from anyio.streams.memory import MemoryObjectReceiveStream
 
@@ -30,6 +32,7 @@ log = structlog.get_logger()
 
 _CHUNK = 64 * 1024
 """Bytes gathered before they are written: a thread is too dear for a finding each."""
+_A_SECOND = 1.0
 
 
 def place_of(request: FormatRequest, folder: Path) -> str:
@@ -37,12 +40,13 @@ def place_of(request: FormatRequest, folder: Path) -> str:
     return request.path or str(folder / formats()[request.name].file_name)
 
 
-def check_formats(requests: Sequence[FormatRequest], folder: Path) -> None:
-    """Look whether the formats exist, and each has a place of its own.
+def check_formats(requests: Sequence[FormatRequest], folder: Path, config_path: str) -> None:
+    """Look whether the formats exist, and each has a place where nothing else is or will be.
 
     :raises UsageError: where not.
     """
-    taken = {(folder / name).absolute().resolve(): f"the run's own {name}" for name in OWN_FILES}
+    taken = {Path(config_path).absolute().resolve(): "the configuration"}
+    taken |= {(folder / name).absolute().resolve(): f"the run's own {name}" for name in OWN_FILES}
     for request in requests:
         if request.name not in formats():
             near = difflib.get_close_matches(request.name, list(formats()), 1)
@@ -58,13 +62,45 @@ def check_formats(requests: Sequence[FormatRequest], folder: Path) -> None:
         taken[place] = f"-f {request.name}"
 
 
+class Patience:
+    """How long an output may take what it is given: without limit, until the run is to end."""
+
+    def __init__(self) -> None:
+        self._until = math.inf
+        self._waiting: set[anyio.CancelScope] = set()
+        self.ran_out = False
+        """Whether an output was given up on."""
+
+    def ends_by(self, moment: float) -> None:
+        """Wait for no output longer than until `moment`, on the event loop's clock, or a second if that is longer.
+
+        The second is for those that come after one that has used the time up. What was said before is not put off.
+        """
+        self._until = min(self._until, moment)
+        for scope in self._waiting:
+            scope.deadline = self._until
+
+    @contextmanager
+    def wait(self) -> Iterator[anyio.CancelScope]:
+        """Let the block wait for an output; the scope says afterwards whether that was cut off."""
+        deadline = max(self._until, anyio.current_time() + _A_SECOND)
+        with anyio.CancelScope(deadline=deadline) as scope:
+            self._waiting.add(scope)
+            try:
+                yield scope
+            finally:
+                self._waiting.discard(scope)
+
+
 class Sink:
     """One format on its way to one output. After its first failure it takes no more, and keeps why."""
 
-    def __init__(self, output_format: Format, output: Output) -> None:
+    def __init__(self, output_format: Format, output: Output, patience: Patience) -> None:
         self._format = output_format
         self._output = output
+        self._patience = patience
         self._pending = bytearray(output_format.head())
+        self._ended = False
         self.error: str | None = None
 
     async def add(self, findings: Sequence[Finding]) -> None:
@@ -81,25 +117,34 @@ class Sink:
             if len(self._pending) >= _CHUNK:
                 await self._flush()
         await self._flush()
-        await self._try(self._output.finish if self.error is None else self._output.abandon)
+        self._ended = True
+        if self.error is None:
+            await self._try(self._output.finish)
+        else:
+            await self._try(self._output.abandon)
+
+    def let_go(self) -> None:
+        """Leave the output as it is, where it was not brought to its end."""
+        if not self._ended:
+            self._output.abandon()
 
     async def _flush(self) -> None:
         data, self._pending = self._pending, bytearray()
         if data and self.error is None:
             await self._try(self._output.write, data)
 
-    async def _try(self, act: Any, *arguments: Any) -> None:
-        try:
-            # Abandoned when cancelled, or a reader that has stopped reading would hold up the run's end.
-            await to_thread.run_sync(act, *arguments, abandon_on_cancel=True)
-        except SinkError as error:
-            self.fail(str(error))
-        except anyio.get_cancelled_exc_class():
-            self.fail(f"{shown(self._output.name)}: cut off while it did not take what was written")
-            raise
+    async def _try(self, act: Callable[..., None], *arguments: Any) -> None:
+        with self._patience.wait() as waiting:
+            try:
+                # Its thread is left alone when its time is over: one that waits for a reader can't be ended.
+                await to_thread.run_sync(act, *arguments, abandon_on_cancel=True)
+            except SinkError as error:
+                self._fail(str(error))
+        if waiting.cancelled_caught:
+            self._patience.ran_out = True
+            self._fail(f"{shown(self._output.name)}: did not take what was written, and the run had to end")
 
-    def fail(self, why: str) -> None:
-        """Take no more; the first reason stays."""
+    def _fail(self, why: str) -> None:
         if self.error is None:
             self.error = why
             log.error("output failed", error=why)
@@ -114,6 +159,7 @@ class Writer:
         :raises SinkError: where one can't be opened; none is left behind then.
         """
         self.folder = folder
+        self.patience = Patience()
         self._own: list[str] = []
         own = FormatRequest("jsonl", str(folder / formats()["jsonl"].file_name))
         with ExitStack() as undo:
@@ -123,8 +169,16 @@ class Writer:
             ):
                 output = open_output(path)
                 undo.callback(output.discard)
-                self.sinks.append(Sink(formats()[name](), output))
+                self.sinks.append(Sink(formats()[name](), output, self.patience))
             undo.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let go of every output that was not brought to its end, as where the run was cut off from outside."""
+        for sink in self.sinks:
+            sink.let_go()
 
     async def serve(self, receive: MemoryObjectReceiveStream[Sequence[Finding]]) -> None:
         """Write what arrives until the stream ends."""
@@ -152,8 +206,7 @@ class Writer:
         """Why what could not be written was not."""
         return self._own + [sink.error for sink in self.sinks if sink.error]
 
-    def fail(self, why: str) -> None:
-        """Take note of a failure that is no one sink's."""
+    def _failed(self, why: str) -> None:
         self._own.append(why)
         log.error("output failed", error=why)
 
@@ -171,4 +224,4 @@ class Writer:
         try:
             await to_thread.run_sync(write)
         except SinkError as error:
-            self.fail(str(error))
+            self._failed(str(error))

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import math
+import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from auditor.aws.credentials import SessionCredentials
+
+_TALKATIVE = frozenset({"botocore", "aiobotocore", "urllib3"})
+_LONGEST = 500
+"""Characters of somebody else's message that are shown."""
 
 CALL_AS = "AuditorCallAs"
 _HOME_REGION = "us-east-1"
@@ -62,11 +69,12 @@ class Clients:
 
 @asynccontextmanager
 async def open_clients(
-    *, concurrency: int, request_timeout: float, allow_http: bool
+    *, concurrency: int, request_timeout: float, allow_http: bool, give_up_at: float = math.inf
 ) -> AsyncIterator[Clients]:
     """Open the clients, with the base credentials of AWS's default chain.
 
     :param request_timeout: seconds.
+    :param give_up_at: when to wait no longer for the base credentials, on the event loop's clock.
     :raises CredentialsError: where the chain holds none, or can't load them.
     :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
     """
@@ -77,7 +85,7 @@ async def open_clients(
     # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
     # which is not enabled (IAM user guide, "Manage AWS STS in an AWS Region").
     session.set_config_variable("sts_regional_endpoints", "regional")
-    secrets = await _base_secrets(session)
+    secrets = await _base_secrets(session, give_up_at)
     config = AioConfig(
         http_session_cls=Connections,
         user_agent=f"auditor/{__version__} aiobotocore",
@@ -96,7 +104,7 @@ async def open_clients(
                 session.create_client("lightsail", _HOME_REGION, config=config)
             )
         except (BotoCoreError, ValueError) as error:
-            raise UsageError(f"the AWS environment can't be used: {shown(str(error))}") from error
+            raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
         overrides = _overrides({"lightsail": lightsail, "sts": sts}, allow_http=allow_http)
         for client in (lightsail, sts):
             client.meta.events.register("provide-client-params", _choose_caller)
@@ -119,18 +127,25 @@ def _choose_region(builtins: dict[str, Any], context: dict[str, Any], **_: objec
 
 def _quiet_botocore() -> None:
     """Keep botocore from logging what it sends: at DEBUG that is every secret, AssumeRole's answer included."""
-    for name in ("botocore", "aiobotocore", "urllib3"):
+    for name in ("botocore", "aiobotocore", "urllib3", *logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
-        if logger.getEffectiveLevel() < logging.INFO:
+        if name.partition(".")[0] in _TALKATIVE and logger.getEffectiveLevel() < logging.INFO:
             logger.setLevel(logging.INFO)
+    for name in ("botocore.credentials", "aiobotocore.credentials", "botocore.tokens", "aiobotocore.tokens"):
+        # Why credentials can't be had is told once, by what asks for them; these add a traceback.
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-async def _base_secrets(session: AioSession) -> tuple[str, ...]:
+async def _base_secrets(session: AioSession, give_up_at: float) -> tuple[str, ...]:
     try:
-        credentials = await session.get_credentials()
-        frozen = await credentials.get_frozen_credentials() if credentials else None
-    except BotoCoreError as error:
-        raise CredentialsError(f"the base credentials can't be loaded: {shown(str(error))}") from error
+        with anyio.CancelScope(deadline=give_up_at) as waiting:
+            credentials = await session.get_credentials()
+            frozen = await credentials.get_frozen_credentials() if credentials else None
+    except Exception as error:  # the chain runs programs, reads files and calls servers of the user's choice
+        text = shown(str(error))[:_LONGEST] or type(error).__name__
+        raise CredentialsError(f"the base credentials can't be loaded: {text}") from error
+    if waiting.cancelled_caught:
+        raise CredentialsError("the base credentials were not to be had before the run's deadline")
     if frozen is None:
         raise CredentialsError(
             "no AWS credentials found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "
@@ -140,9 +155,9 @@ async def _base_secrets(session: AioSession) -> tuple[str, ...]:
 
 
 def _check_ca_bundle(bundle: object) -> None:
-    if isinstance(bundle, str) and not Path(bundle).exists():
+    if isinstance(bundle, str) and not Path(bundle).is_file():
         raise UsageError(
-            f"the CA bundle {shown(bundle)} does not exist: correct AWS_CA_BUNDLE or the profile's ca_bundle"
+            f"the CA bundle {shown(bundle)} is no file: correct AWS_CA_BUNDLE or the profile's ca_bundle"
         )
 
 
@@ -151,15 +166,29 @@ def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
     for service, client in clients.items():
         url = urlsplit(client.meta.endpoint_url)
         host = url.hostname or ""
+        try:
+            _ = url.port
+        except ValueError as error:
+            raise UsageError(
+                f"the endpoint of {service}: {shown(str(error))}; correct AWS_ENDPOINT_URL"
+            ) from None
         if url.scheme == "https" and host.endswith(_AWS_HOSTS):
             continue
         overrides[service] = url._replace(netloc=url.netloc.rpartition("@")[2], query="").geturl()
+        if url.scheme not in ("http", "https"):
+            raise UsageError(
+                f"the endpoint of {service}, {shown(overrides[service])}, is no URL of http or https"
+            )
         if url.scheme == "http" and not allow_http and not _is_loopback(host):
             raise UsageError(
                 f"calls to {service} would go over plain http to {shown(host)}: "
                 "use https, or pass --allow-http if nobody else can read that network"
             )
     return overrides
+
+
+def _without_password(text: str) -> str:
+    return shown(re.sub(r"//[^\s\"']*@", "//", text))[:_LONGEST]
 
 
 def _is_loopback(host: str) -> bool:

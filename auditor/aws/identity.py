@@ -42,7 +42,8 @@ async def caller_arn(clients: Clients, slot: Slot, request_timeout: float) -> st
         # GetCallerIdentity needs no permission; a policy that denies it all the same says nothing of AssumeRole.
         if failure.reason in _UNUSABLE and failure.error_code != "AccessDenied":
             raise CredentialsError(
-                f"AWS does not accept the base credentials: {failure.error_code}: {failure.error_message}"
+                f"AWS does not accept the base credentials: {failure.error_code}: {failure.error_message}; "
+                "look at AWS_PROFILE and the AWS_* variables, or sign in again"
             ) from failed
         log.warning("caller not known", reason=failure.reason, error_code=failure.error_code)
         return None

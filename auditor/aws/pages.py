@@ -155,7 +155,10 @@ def _because(reason: Reason, failed: CallFailed) -> CallFailed:
 def _known(raw: Any, seen: set[str | bytes]) -> bool:
     """Say whether this record was seen, by its ARN or, where it has none, by all of it; and take note of it."""
     arn = raw.get("arn") if isinstance(raw, dict) else None
-    key = arn if isinstance(arn, str) and arn else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+    try:
+        key = arn if isinstance(arn, str) and arn else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return False  # nested deeper than can be written again: it is counted whenever it comes
     if key in seen:
         return True
     seen.add(key)

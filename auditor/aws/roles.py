@@ -38,18 +38,8 @@ _REFRESH_SHARE = (0.1, 0.2)
 _MOST_MARGIN = 300.0
 """Seconds before the end at which any session is refreshed at the latest, jitter apart."""
 
-_OF_THE_CALL = frozenset(
-    {
-        Reason.THROTTLED,
-        Reason.SERVICE_ERROR,
-        Reason.NETWORK_ERROR,
-        Reason.TIMEOUT,
-        Reason.BAD_RESPONSE,
-        Reason.EXPIRED_CREDENTIALS,
-        Reason.CLOCK_SKEW,
-    }
-)
-"""Reasons that say nothing of the role: all others are STS refusing it."""
+_OF_THE_BASE = frozenset({Reason.EXPIRED_CREDENTIALS, Reason.CLOCK_SKEW})
+"""Refusals that speak of the base credentials or this machine's clock; all others speak of the role."""
 
 
 @dataclass(slots=True)
@@ -62,6 +52,10 @@ class _Session:
     """On the monotonic clock."""
     refused: CallFailed | None = None
     """An answer that asking again would not change."""
+    flights: int = 0
+    """How often the role was asked for."""
+    failed: CallFailed | None = None
+    """How the latest flight ended, where it failed."""
     accepted: SessionCredentials | None = None
     """The credentials that some call was answered for."""
 
@@ -115,10 +109,14 @@ class Roles:
     async def _renewed(
         self, account: Account, session: _Session, slot: Slot, stale: SessionCredentials | None
     ) -> SessionCredentials:
+        before = session.flights
         if session.lock.locked():
             slot.release()  # another task is assuming: this one only waits
+            before -= 1
         async with session.lock:
             await slot.acquire()
+            if session.failed and session.flights > before:
+                raise session.failed  # how the flight ended that this task waited for: it is not tried again for each
             if session.refused:
                 raise session.refused
             if session.credentials is not None and session.credentials is not stale:
@@ -127,6 +125,8 @@ class Roles:
 
     async def _assumed(self, account: Account, session: _Session, slot: Slot) -> SessionCredentials:
         secrets = (account.external_id, *self._clients.base_secrets)
+        session.failed = None
+        session.flights += 1
         try:
             answer = await self._call(slot, secrets, self._assume, account)
         except CallFailed as failed:
@@ -137,7 +137,7 @@ class Roles:
                 )
                 session.refresh_at = time.monotonic() + _MOST_MARGIN / 10
                 return session.credentials
-            if failed.failure.reason not in _OF_THE_CALL:
+            if not failed.transient and failed.failure.reason not in _OF_THE_BASE:
                 failed = CallFailed(
                     Failure(
                         Reason.ROLE_NOT_ASSUMABLE, failed.failure.error_code, failed.failure.error_message
@@ -145,6 +145,7 @@ class Roles:
                     request_id=failed.request_id,
                 )
                 session.refused = failed
+            session.failed = failed
             raise failed from None
         session.credentials = _credentials(answer)
         session.refresh_at = time.monotonic() + _usable_for(answer)
@@ -177,9 +178,10 @@ class Roles:
         try:
             return await self._ask(account, asked)
         except ClientError as error:
-            message = str(error.response["Error"].get("Message"))
+            message = str(error.response.get("Error", {}).get("Message"))
             too_long = (
-                error.response["Error"].get("Code") == "ValidationError" and "DurationSeconds" in message
+                error.response.get("Error", {}).get("Code") == "ValidationError"
+                and "DurationSeconds" in message
             )
             if not too_long or asked <= CHAINED_LIMIT:
                 raise

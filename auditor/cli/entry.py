@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import pkgutil
 import signal
-import sys
 from importlib import import_module
 
 import click
@@ -13,9 +12,12 @@ import click
 from auditor import __version__
 from auditor.cli import commands
 from auditor.cli.last_word import last_word
-from auditor.errors import ConfigError, UsageError
+from auditor.cli.standard import complain, leave, prepare
+from auditor.errors import ConfigError, InterruptedRun, SinkError, UsageError
 
 _USAGE = 2
+_NOT_WRITTEN = 4
+_BUG = 5
 _SIGNALLED = 128
 _COLLECT_AFTER = 50_000
 """Objects made before the garbage collector looks: at Python's 700 it looks at each page, and finds nothing."""
@@ -28,8 +30,9 @@ class _Commands(click.Group):
         return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
+        known = self.list_commands(ctx)
+        if cmd_name not in known:
+            raise click.exceptions.NoSuchCommand(cmd_name, possibilities=known, ctx=ctx)
         command: click.Command = import_module(f"{commands.__name__}.{cmd_name}").command
         return command
 
@@ -46,25 +49,43 @@ def auditor() -> None:
 def main() -> None:
     """Run the command line, and exit."""
     gc.set_threshold(_COLLECT_AFTER)
+    prepare()
+    leave(_run())
+
+
+def _run() -> int:
     try:
-        code = auditor.main(standalone_mode=False) or 0
+        code: int = auditor.main(standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        complain(f"{error.format_message()}\n")
+        code = _ended(_USAGE, "no command given")
     except click.ClickException as error:
-        error.show()
-        last_word(_USAGE, "the command can't be understood; nothing was audited")
-        code = _USAGE
+        usage = error.ctx.get_usage() + "\n" if isinstance(error, click.UsageError) and error.ctx else ""
+        complain(f"{usage}auditor: {error.format_message()}\n")
+        code = _ended(_USAGE, "the command can't be understood; nothing was done")
     except ConfigError as error:
-        for problem in error.problems:
-            click.echo(f"auditor: {problem}", err=True)
+        complain("".join(f"auditor: {problem}\n" for problem in error.problems))
         count = len(error.problems)
-        last_word(
+        code = _ended(
             _USAGE, f"{count} problem{'s' if count > 1 else ''} in the configuration; nothing was audited"
         )
-        code = _USAGE
     except UsageError as error:
-        click.echo(f"auditor: {error}", err=True)
-        last_word(_USAGE, "nothing was audited")
-        code = _USAGE
+        complain(f"auditor: {error}\n")
+        code = _ended(_USAGE, "nothing was audited")
+    except SinkError as error:
+        code = _ended(_NOT_WRITTEN, f"not everything could be written: {error}")
+    except InterruptedRun as error:
+        code = _ended(error.exit_code, str(error))
     except (KeyboardInterrupt, click.Abort):
-        code = _SIGNALLED + signal.SIGINT
-        last_word(code, "interrupted by SIGINT before anything was written")
-    sys.exit(code)
+        code = _ended(_SIGNALLED + signal.SIGINT, "interrupted by SIGINT")
+    except Exception as error:  # noqa: BLE001 -- the last resort: a bug must not exit as if it were a finding
+        from auditor.cli.logs import log_bug
+
+        log_bug(error)
+        code = _ended(_BUG, f"a bug of the auditor: {type(error).__name__}")
+    return code
+
+
+def _ended(code: int, text: str) -> int:
+    last_word(code, text)
+    return code

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime
+
+from auditor.cli.standard import complain
 
 _json = False
 
@@ -23,5 +24,4 @@ def last_word(code: int, text: str) -> None:
         line = json.dumps({"event": line, "level": "info", "timestamp": when, "exit_code": code})
     else:
         line = f"auditor: {line}"
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    complain(f"{line}\n")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import re
-import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
 from auditor.cli.last_word import last_word_as_json
+from auditor.cli.standard import complain, is_terminal
 from auditor.model import shown
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-    from auditor.config import Config
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -32,20 +31,23 @@ class _StandardError:
     """Standard error as it is at each line: a live display may have put itself before it."""
 
     def write(self, text: str) -> int:
-        """Write to what standard error is now."""
-        return sys.stderr.write(text)
+        """Write to what standard error is now, as far as it takes it."""
+        complain(text)
+        return len(text)
 
     def flush(self) -> None:
-        """Flush what standard error is now."""
-        sys.stderr.flush()
+        """Do nothing: each line is flushed as it is written."""
 
 
 class Redactor:
     """A processor that hides secrets by their names, by their looks and, where they are known, by themselves."""
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
-        # The longest first, or a part of one would be left over.
-        self._secrets = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+        self._secrets = _longest_first(secrets)
+
+    def hide(self, secrets: Iterable[str | None]) -> None:
+        """Hide these too from now on."""
+        self._secrets = _longest_first((*self._secrets, *secrets))
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Return the event without them, and with every text in it made fit to be shown."""
@@ -65,30 +67,34 @@ class Redactor:
         return self._clean(str(value))
 
 
+def _longest_first(secrets: Iterable[str | None]) -> list[str]:
+    # Or a part of one that holds another would be left over.
+    return sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+
+
 _SECRET_VARIABLES = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 
 
-def set_up_logs(log_format: str | None, level: str, config: Config) -> None:
-    """Send structlog's and the libraries' logs to standard error.
+def set_up_logs(log_format: str | None, level: str) -> Redactor:
+    """Send structlog's and the libraries' logs to standard error, and return what hides secrets from them.
 
     :param log_format: `console` or `json`; None is console on a terminal, else JSON.
-    :param config: whose ExternalIds are hidden.
     """
-    secrets = [account.external_id for account in config.accounts]
-    secrets += map(os.environ.get, _SECRET_VARIABLES)
-    as_json = log_format == "json" or (log_format is None and not sys.stderr.isatty())
+    redactor = Redactor(map(os.environ.get, _SECRET_VARIABLES))
+    as_json = log_format == "json" or (log_format is None and not is_terminal())
     last_word_as_json(on=as_json)
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,  # plain: locals may hold secrets
-        Redactor(secrets),
+        redactor,
     ]
     renderer: Processor = (
         structlog.processors.JSONRenderer()
         if as_json
         else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+            sort_keys=False,
+            colors=is_terminal() and not os.environ.get("NO_COLOR"),
             exception_formatter=structlog.dev.plain_traceback,
         )
     )
@@ -110,3 +116,11 @@ def set_up_logs(log_format: str | None, level: str, config: Config) -> None:
     root.handlers[:] = [handler]
     # Libraries have nothing to tell below a warning, and botocore at DEBUG tells secrets.
     root.setLevel(logging.WARNING)
+    return redactor
+
+
+def log_bug(error: Exception) -> None:
+    """Log an exception that nobody expected, without the values of its variables."""
+    if not structlog.is_configured():
+        set_up_logs("console", "info")
+    structlog.get_logger().error("a bug of the auditor", exc_info=error)

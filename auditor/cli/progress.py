@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import os
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
 from auditor.audit import Observer
+from auditor.cli.standard import is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,7 +69,7 @@ def observer(*, quiet: bool) -> Iterator[Observer]:
     """Yield what tells of the progress on standard error in the way that suits it."""
     if quiet:
         yield QuietObserver()
-    elif not sys.stderr.isatty():
+    elif not is_terminal():
         yield LoggingObserver()
     else:
         with _live_line() as show:

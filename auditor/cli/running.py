@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 
-from auditor.audit import FormatRequest, audit
+from auditor.audit import Exit, FormatRequest, audit
 from auditor.cli.progress import observer
-from auditor.errors import UsageError
+from auditor.cli.standard import expect_a_stuck_thread, say
+from auditor.errors import SinkError, UsageError
 from auditor.formats import STDOUT
 from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from auditor.audit import Result, RunOptions
+    from auditor.audit import RunOptions
     from auditor.config import Config
 
 
@@ -35,12 +37,33 @@ def format_requests(asked: Sequence[str]) -> tuple[FormatRequest, ...]:
     return tuple(requests)
 
 
-def run_and_tell(config: Config, options: RunOptions, *, quiet: bool) -> Result:
-    """Run the audit, and print its summary."""
+def named_folder(name: str | None) -> Path | None:
+    """Return the folder that `-o` names.
+
+    :raises UsageError: where the name is empty.
+    """
+    if name == "":
+        raise UsageError("-o: an empty name; name a folder, or leave -o out")
+    return None if name is None else Path(name)
+
+
+def run_and_tell(config: Config, options: RunOptions, *, quiet: bool) -> tuple[int, str]:
+    """Run the audit and print its summary; return the exit code, and why it is that."""
     with observer(quiet=quiet) as watching:
         result = anyio.run(audit, config, options, watching)
+    if result.gave_up:
+        expect_a_stuck_thread()
+    held = [condition.text for condition in result.conditions]
+    code = result.exit_code
     if not any(request.path == STDOUT for request in options.formats):
-        from auditor.cli.summary import print_summary  # what draws tables need not hold up the first request
+        from auditor.cli.summary import summary  # what draws tables need not hold up the first request
 
-        print_summary(result)
-    return result
+        try:
+            say(summary(result))
+        except SinkError as error:
+            held.append(f"the summary could not be written: {error}")
+            if code in (Exit.CLEAN, Exit.FINDINGS, Exit.INCOMPLETE):
+                code = Exit.NOT_WRITTEN
+                held.insert(0, held.pop())
+    clean = "everything planned was audited and judged, and nothing found that counts"
+    return int(code), "; ".join(held) or clean

@@ -7,9 +7,8 @@ import shlex
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import click
-
 from auditor.aws.regions import lightsail_regions
+from auditor.cli.standard import say
 from auditor.errors import UsageError
 from auditor.model import shown
 from auditor.simulator.demo import demo_estate
@@ -26,21 +25,19 @@ if TYPE_CHECKING:
 def serve_estate(*, port: int, seed: int | None, accounts: int, write_config: Path | None) -> int:
     """Serve an estate until Ctrl-C, and say how to point a client at it."""
     estate, faults = _estate(seed, accounts)
-    if write_config is not None:
-        write_estate_config(estate, write_config)
 
     def ready(running: Running) -> None:
-        click.echo("# Serving. Point any AWS client at it with:")
-        for name, value in running.environ.items():
-            click.echo(f"export {name}={shlex.quote(value)}")
+        lines = ["# Serving. Point any AWS client at it with:"]
+        lines += [f"export {name}={shlex.quote(value)}" for name, value in running.environ.items()]
         if write_config is not None:
-            click.echo(f"# Then audit it: auditor run -c {shlex.quote(str(write_config))}")
-        click.echo("# Ctrl-C ends it.")
+            write_estate_config(estate, write_config)
+            lines.append(f"# Then audit it: auditor run -c {shlex.quote(str(write_config))}")
+        say("\n".join((*lines, "# Ctrl-C ends it.", "")))
 
     try:
         asyncio.run(serve(estate, faults=faults, port=port, ready=ready))
     except KeyboardInterrupt:
-        click.echo("# Ended.")
+        say("# Ended.\n")
     return 0
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import sys
 from collections import Counter
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
@@ -23,28 +25,37 @@ _MOST_ROWS = 40
 """Rows of gaps shown: at an outage there are thousands, and coverage.jsonl has them all."""
 _FEW = 2
 """Regions named one by one."""
-_MOST_WIDE = 80
+_WIDTH = 80
+"""Columns, where there is no terminal to ask."""
 
 
-def print_summary(result: Result, file: TextIO | None = None) -> None:
-    """Print the summary of a run on standard output, or on `file`."""
-    out = file or sys.stdout
-    width = None if out.isatty() else _MOST_WIDE
-    console = Console(file=out, width=width, no_color=bool(os.environ.get("NO_COLOR")), highlight=False)
+class _Page(io.StringIO):
+    """Text that is drawn for standard output, in its encoding."""
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
+def summary(result: Result) -> str:
+    """Return the summary of a run, drawn for standard output: at its width and in colours, where it is a terminal."""
+    page = _Page()
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _WIDTH
+    no_color = bool(os.environ.get("NO_COLOR"))
+    console = Console(file=page, width=width, force_terminal=terminal, no_color=no_color, highlight=False)
     _print_head(console, result)
     _print_findings(console, result.findings)
     _print_gaps(console, result)
     _print_tail(console, result)
+    return page.getvalue()
 
 
 def _print_head(console: Console, result: Result) -> None:
     targets = result.record["totals"]["targets"]
-    percent = result.record["coverage_percent"]
-    what = "Complete" if targets["complete"] + targets["skipped"] == targets["planned"] else "NOT COMPLETE"
-    text = Text(f"{what}: coverage {percent} %", style="bold" if what == "Complete" else "bold red")
+    complete = targets["complete"] + targets["skipped"] == targets["planned"]
+    text = f"{'Complete' if complete else 'NOT COMPLETE'}: coverage {result.record['coverage_percent']} %"
+    console.print(Text(text, style="bold" if complete else "bold red"))
     counted = ", ".join(f"{targets[verdict]} {verdict}" for verdict in Verdict if targets[verdict])
-    text.append(f"; {targets['planned']} targets: {counted}", style="not bold default")
-    console.print(text)
+    console.print(f"{targets['planned']} targets: {counted}")
     scope = result.record["scope"]
     if scope["kind"] == "subset":
         chosen = "; ".join(
@@ -75,7 +86,7 @@ def _print_gaps(console: Console, result: Result) -> None:
     if not gaps:
         return
     console.print()
-    table = Table(title="Not audited", title_justify="left", title_style="bold red")
+    table = Table(title="Not audited", title_justify="left", title_style="bold red", show_lines=True)
     for column in ("Account", "Regions", "Why, and AWS's own code"):
         table.add_column(column, overflow="fold")
     rows = _grouped(gaps)
@@ -98,7 +109,7 @@ def _grouped(gaps: Sequence[Gap]) -> list[tuple[tuple[str, str], list[str]]]:
         account = gap.target.account
         why = f"{failure.reason if failure else 'unknown'}"
         if gap.outcome.verdict is Verdict.PARTIAL:
-            why += ", after a part was read"
+            why += ", in part"
         code = (failure and failure.error_code) or ""
         what = (_lines(account.id, shown(account.name or "")), _lines(why, shown(code)))
         rows.setdefault(what, []).append(gap.target.region)
@@ -126,6 +137,5 @@ def _print_tail(console: Console, result: Result) -> None:
         console.print(f"{totals['unjudged']['records']} record(s) could not be judged ({policies})")
     for state, count in totals["unknown_states"].items():
         console.print(Text(f"{count} record(s) in a state that AWS does not document: {state}"))
-    console.print(
-        Text(f"{totals['records']} records read. All of it: {shown(str(result.folder))}/", overflow="fold")
-    )
+    console.print(f"{totals['records']} records read. Each finding and each target stands in")
+    console.print(Text(f"{shown(str(result.folder))}/", overflow="fold"))

@@ -137,6 +137,8 @@ def open_output(path: str) -> Output:
     :raises SinkError: where it can't be written.
     """
     if path == STDOUT:
+        if sys.stdout is None:
+            raise SinkError("standard output: it is closed")
         # The raw file, or Python would try once more at its exit to write what a closed pipe did not take.
         buffer = sys.stdout.buffer
         return Stream("standard output", getattr(buffer, "raw", None) or buffer, ours=False)

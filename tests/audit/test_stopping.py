@@ -9,19 +9,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 import pytest
 
 from auditor.audit import Observer, RunOptions
+from auditor.simulator.endpoint import Call
 from auditor.simulator.faults import Fault, FaultKind
 from auditor.simulator.server import serve_in_thread
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from auditor.simulator.server import Running
     from tests.audit.conftest import Auditing, EstateMaker
@@ -30,7 +33,11 @@ IN_TIME = 6.0
 """Seconds: three are promised, and this machine may be busy."""
 
 
-class _Deadline(Observer):
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+class _Watch(Observer):
     """Takes note of when the first target starts."""
 
     def __init__(self) -> None:
@@ -46,8 +53,8 @@ async def test_at_the_deadline_each_unfinished_target_says_so_and_what_was_read_
     estate = estate_of(4, regions=["us-east-1", "eu-west-1", "eu-west-2"])
     first, second, third, whole = (account.id for account in estate.accounts)
     options = RunOptions(deadline=timedelta(seconds=2))
-    watch = _Deadline()
-    before = len(os.listdir("/proc/self/fd"))
+    watch = _Watch()
+    before = open_files()
 
     seen = await auditing(
         estate,
@@ -72,7 +79,7 @@ async def test_at_the_deadline_each_unfinished_target_says_so_and_what_was_read_
     assert seen.run["totals"]["targets"]["planned"] == 12
     assert len(asyncio.all_tasks()) == 1
     gc.collect()  # what was left open would warn, and so fail
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert open_files() <= before
 
 
 async def test_targets_that_were_never_begun_end_with_the_deadline_too(
@@ -123,6 +130,23 @@ async def test_a_run_after_a_deadline_in_the_same_process_is_whole(
     assert whole.found == estate.truth
 
 
+class Calls(list[Call]):
+    """The calls of a server, which tell the thread that waits for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changed = threading.Condition()
+
+    def append(self, call: Call) -> None:
+        with self._changed:
+            super().append(call)
+            self._changed.notify_all()
+
+    def wait_for(self, what: Callable[[Call], bool], times: int) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: sum(map(what, self)) >= times, 20)
+
+
 class Started:
     """`auditor run` in a process of its own."""
 
@@ -131,33 +155,48 @@ class Started:
         config = folder / "accounts.yaml"
         config.write_text(running.estate.accounts_yaml(), encoding="utf-8")
         command = [sys.executable, "-m", "auditor", "run", "-c", str(config), "-o", str(self.folder)]
-        self.process = subprocess.Popen(  # noqa: S603 -- our own program
+        self.process = subprocess.Popen(
             [*command, *arguments],
             env=os.environ | running.environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.log: list[str] = []
 
-    async def ended(self) -> tuple[int, str, str]:
-        """Wait for its end, and return exit code, standard output and standard error."""
-        with anyio.fail_after(30):
-            out, err = await anyio.to_thread.run_sync(self.process.communicate)
-        return self.process.returncode, out, err
+    def wait_for_log(self, text: str, times: int) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.log.append(line)
+            times -= text in line
+            if not times:
+                return
+        raise AssertionError(self.log)
+
+    def ended(self) -> int:
+        """Wait for its end, keep what it logged, and return its exit code."""
+        assert self.process.stderr is not None
+        self.log += self.process.stderr.readlines()
+        return self.process.wait(20)
+
+    @property
+    def out(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.read()
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
 
     def lines(self, name: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in (self.folder / name).read_text("utf-8").splitlines()]
 
 
-async def until(running: Running, calls: int, in_flight: int) -> None:
-    """Wait until the server has seen so many calls and so many are in flight."""
-    with anyio.fail_after(20):
-        while len(running.calls) < calls or running.in_flight < in_flight:
-            await anyio.sleep(0.02)  # it runs in another thread, and tells nobody
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-async def test_a_signal_ends_a_run_at_once_and_keeps_what_was_done(
+def test_a_signal_ends_a_run_at_once_and_keeps_what_was_done(
     estate_of: EstateMaker, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     estate = estate_of(3)
@@ -165,17 +204,16 @@ async def test_a_signal_ends_a_run_at_once_and_keeps_what_was_done(
     faults = [Fault(FaultKind.HANG, hangs), Fault(FaultKind.HANG, later, page=2)]
 
     with serve_in_thread(estate, faults=faults) as running:
-        started = Started(tmp_path, running)
-        # One GetCallerIdentity, three roles, 2 × (1 + 2 + 3) pages, of which four never come.
-        await until(running, 1 + 3 + 12, 4)
-        started.process.send_signal(number)
-        sent = time.monotonic()
-        exit_code, _, err = await started.ended()
-        took = time.monotonic() - sent
+        running.calls = calls = Calls()
+        with closing(Started(tmp_path, running, "--log-level", "debug")) as started:
+            started.wait_for_log('"verdict": "complete"', 2)
+            calls.wait_for(lambda call: call.account_id == later and call.page == 2, 2)
+            started.process.send_signal(number)
+            sent = time.monotonic()
+            assert started.ended() == code
+            assert time.monotonic() - sent < IN_TIME
 
-    assert exit_code == code
-    assert took < IN_TIME
-    assert err.splitlines()[-1].count(f"exit {code}") == 1
+    assert f"exit {code}" in started.log[-1]
     assert sorted(file.name for file in started.folder.iterdir()) == [
         "coverage.jsonl",
         "findings.jsonl",
@@ -195,22 +233,24 @@ async def test_a_signal_ends_a_run_at_once_and_keeps_what_was_done(
     assert 3 in run["exit_conditions"]
     found = {finding["resource_arn"] for finding in started.lines("findings.jsonl")}
     assert {one.resource_arn for one in estate.truth if one.account_id == whole} <= found
-    assert "Traceback" not in err
+    assert "Traceback" not in "".join(started.log)
 
 
-async def test_a_deadline_on_the_command_line_exits_3_and_leaves_whole_files(
+def test_a_deadline_on_the_command_line_exits_3_and_leaves_whole_files(
     estate_of: EstateMaker, tmp_path: Path
 ) -> None:
     estate = estate_of(2)
 
-    with serve_in_thread(estate, faults=[Fault(FaultKind.HANG, page=2)]) as running:
-        started = Started(tmp_path, running, "--deadline", "2s")
-        exit_code, out, err = await started.ended()
+    with (
+        serve_in_thread(estate, faults=[Fault(FaultKind.HANG, page=2)]) as running,
+        closing(Started(tmp_path, running, "--deadline", "2s")) as started,
+    ):
+        assert started.ended() == 3
+        out = started.out
 
-    assert exit_code == 3
     assert {(line["verdict"], line["reason"]) for line in started.lines("coverage.jsonl")} == {
         ("partial", "deadline")
     }
     assert "deadline" in out
-    assert "exit 3" in err.splitlines()[-1]
+    assert "exit 3" in started.log[-1]
     assert not list(started.folder.glob("*.part"))

@@ -12,7 +12,7 @@ from anyio import from_thread
 
 from auditor.audit import FormatRequest
 from auditor.audit.findings import FindingMaker
-from auditor.audit.writing import Sink, Writer
+from auditor.audit.writing import Patience, Sink, Writer
 from auditor.coverage import Ledger
 from auditor.errors import SinkError
 from auditor.formats import formats
@@ -88,7 +88,7 @@ class Stuck(InMemory):
 
 
 def jsonl_to(output: Output) -> Sink:
-    return Sink(formats()["jsonl"](), output)
+    return Sink(formats()["jsonl"](), output, Patience())
 
 
 def names_in(folder: Path) -> set[str]:
@@ -128,12 +128,11 @@ async def test_a_sink_does_not_keep_a_runs_findings_until_its_end() -> None:
 @pytest.mark.parametrize("name", ["jsonl", "json"])
 async def test_a_sink_that_failed_takes_no_more_and_keeps_the_first_reason(name: str) -> None:
     output = InMemory("first reason", "second reason")
-    sink = Sink(formats()[name](), output)
+    sink = Sink(formats()[name](), output, Patience())
     await sink.add([finding("a", LARGE)])
     assert sink.error == "first reason"
     await sink.add([finding("b", LARGE)])
     await sink.end([], RUN)
-    sink.fail("third reason")
     assert sink.error == "first reason"
     assert output.failures == ["second reason"], "it was written to again"
     assert (output.taken, output.became) == (b"", "abandoned")
@@ -149,18 +148,31 @@ async def test_a_sink_that_fails_at_the_very_end_says_so() -> None:
     assert output.became == "open"
 
 
-async def test_a_sink_that_does_not_take_what_is_written_is_cut_off_and_says_so() -> None:
-    output = Stuck()
-    sink = jsonl_to(output)
+async def test_an_output_that_takes_nothing_is_given_up_when_the_run_has_to_end() -> None:
+    output, patience = Stuck(), Patience()
+    sink = Sink(formats()["jsonl"](), output, patience)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(sink.add, [finding("a", LARGE)])
             await output.asked.wait()
-            group.cancel_scope.cancel()
+            patience.ends_by(anyio.current_time())
     finally:
         output.let_go.set()
-    assert sink.error is not None
-    assert sink.error.startswith("in memory: cut off")
+    assert sink.error == "in memory: did not take what was written, and the run had to end"
+
+
+async def test_an_output_that_takes_nothing_costs_the_others_nothing(tmp_path: Path) -> None:
+    writer, output = Writer(tmp_path, []), Stuck()
+    writer.sinks.insert(0, Sink(formats()["jsonl"](), output, writer.patience))
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(write, writer, [finding("a", LARGE)], [finding("b", LARGE)])
+            await output.asked.wait()
+            writer.patience.ends_by(anyio.current_time() + 0.1)
+    finally:
+        output.let_go.set()
+    assert len(writer.errors) == 1
+    assert arns((tmp_path / "findings.jsonl").read_bytes().splitlines()) == ["a", "b"]
 
 
 async def test_a_writer_writes_the_findings_the_ledger_and_the_run(tmp_path: Path) -> None:
@@ -257,10 +269,3 @@ async def test_a_disk_that_fills_is_told_and_half_a_file_does_not_look_whole(tmp
     assert names_in(tmp_path) == {"findings.jsonl.part", "coverage.jsonl", "run.json"}
     whole = (tmp_path / "findings.jsonl.part").read_bytes().splitlines()[:-1]
     assert arns(whole) == ["arn:0", "arn:1"], "what could be kept is kept"
-
-
-async def test_a_failure_that_is_no_one_outputs_is_told_as_well(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, [])
-    writer.fail("2 findings were lost")
-    await write(writer)
-    assert writer.errors == ["2 findings were lost"]

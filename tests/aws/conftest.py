@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from auditor.audit import Result
     from auditor.config import Config
+    from auditor.simulator.endpoint import Call
     from auditor.simulator.faults import Fault
 
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
@@ -178,7 +179,7 @@ class Estates:
             environ={},
         )
 
-    async def audit(
+    async def audit(  # noqa: PLR0913 -- each is another piece of AWS that is not the simulator's
         self,
         estate: Estate,
         *,
@@ -189,6 +190,7 @@ class Estates:
         request_timeout: float | None = None,
         options: RunOptions | None = None,
         environ: Mapping[str, str] | None = None,
+        seen: Callable[[Sequence[Call]], None] | None = None,
     ) -> Result:
         """Audit `estate`, its Lightsail or STS being what answers at another URL."""
         self.runs += 1
@@ -202,7 +204,10 @@ class Estates:
             if request_timeout is not None:  # less than a configuration can say
                 limits = {"request_timeout": timedelta(seconds=request_timeout)}
                 config = replace(config, limits=config.limits.model_copy(update=limits))
-            return await audit(config, options)
+            result = await audit(config, options)
+            if seen is not None:
+                seen(running.calls)
+            return result
 
 
 @pytest.fixture

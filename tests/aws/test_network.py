@@ -11,7 +11,7 @@ from auditor.audit import RunOptions
 if TYPE_CHECKING:
     from tests.aws.conftest import Asked, Estates, Http, Lines, Serve
 
-PAGE = {"exportSnapshotRecords": []}
+PAGE: dict[str, list[object]] = {"exportSnapshotRecords": []}
 REDIRECTS = {"us-east-1": 301, "us-east-2": 302, "us-west-2": 303, "eu-west-1": 307, "eu-west-2": 308}
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
 

@@ -28,14 +28,10 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 
 @pytest.fixture
 def unchanged(tmp_path: Path) -> Iterator[Path]:
-    """The current folder, in which nothing may be made, changed or removed once this has been called."""
-    seen: list[dict[str, bytes | None]] = []
-    (tmp_path / "note").write_text("mine", "utf-8")
-    before = contents(tmp_path)
+    """The current folder, in which nothing appears but what a test puts there, which has one of three names."""
     yield tmp_path
-    seen.append(contents(tmp_path))
-    made_by_test = {name for name in seen[0] if name.startswith(("accounts.yaml", "in-the-way", "was-there"))}
-    assert {name: seen[0][name] for name in seen[0].keys() - made_by_test} == before
+    named = ("accounts.yaml", "in-the-way", "was-there")
+    assert [name for name in contents(tmp_path) if not name.startswith(named)] == []
 
 
 def assert_refused(ended: Ended, *told: str) -> None:
@@ -97,6 +93,13 @@ def test_a_file_that_is_not_there_or_no_file_is_refused(
     assert_refused(auditor(command, "-c", "in-the-way"), "in-the-way: is a directory; name the file in it")
 
 
+@pytest.mark.usefixtures("unchanged")
+def test_what_nobody_can_read_or_write_is_refused(auditor: Auditor, serve: Serve) -> None:
+    serve()
+    assert_refused(auditor("check", "-c", "/proc/self/mem"), "/proc/self/mem: can't be read: ")
+    assert_refused(auditor("run", "-o", "/proc/no/out"), "-o /proc/no/out: can't be made: ")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_file_that_cannot_be_read_is_refused(auditor: Auditor, unchanged: Path) -> None:
     (unchanged / "accounts.yaml").write_text(HEAD, "utf-8")
@@ -133,11 +136,12 @@ USAGE = [
 
 
 @pytest.mark.parametrize(("options", "told"), USAGE)
+@pytest.mark.usefixtures("unchanged")
 def test_an_option_that_cannot_be_used_is_refused_before_the_first_call(
-    auditor: Auditor, serve: Serve, unchanged: Path, options: list[str], told: str
+    auditor: Auditor, serve: Serve, options: list[str], told: str
 ) -> None:
     served = serve()
-    assert_refused(auditor("run", "-o", str(unchanged / "out"), *options), told)
+    assert_refused(auditor("run", "-o", "out", *options), told)
     assert not served.calls
 
 
@@ -154,10 +158,10 @@ def test_an_option_that_cannot_be_used_is_refused_before_the_first_call(
         (["simulate", "--accounts", "0"], "Invalid value for '--accounts': 0 is not in the range"),
     ],
 )
+@pytest.mark.usefixtures("unchanged")
 def test_a_command_that_cannot_be_understood_says_so(
-    auditor: Auditor, unchanged: Path, arguments: list[str], told: str
+    auditor: Auditor, arguments: list[str], told: str
 ) -> None:
-    assert contents(unchanged)
     assert_refused(auditor(*arguments), told)
 
 
@@ -195,7 +199,9 @@ def test_a_format_whose_place_cannot_be_opened_is_refused_and_no_folder_is_left(
 ) -> None:
     serve()
     (unchanged / "was-there").mkdir()
-    assert_refused(auditor("run", "-o", "out", "-f", f"json={path}"), f"can't be written to: {path}: ")
+    for folder in ("out", "in/between/out"):
+        ended = auditor("run", "-o", folder, "-f", f"json={path}")
+        assert_refused(ended, f"can't be written to: {path}: ")
 
 
 ENVIRON = [
@@ -204,29 +210,25 @@ ENVIRON = [
     ({"AWS_ENDPOINT_URL": "http://192.0.2.1"}, "would go over plain http to 192.0.2.1: use https, or pass"),
     ({"AWS_ENDPOINT_URL": "nonsense"}, "the AWS environment can't be used: Invalid endpoint: nonsense"),
     ({"AWS_REGION": "../x", "AWS_DEFAULT_REGION": "../x"}, "the AWS environment can't be used: "),
-    ({"AWS_CA_BUNDLE": "/nope"}, "the CA bundle /nope does not exist: correct AWS_CA_BUNDLE"),
+    ({"AWS_CA_BUNDLE": "/nope"}, "the CA bundle /nope is no file: correct AWS_CA_BUNDLE"),
     ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "AWS does not accept the base credentials: SignatureDoesNotMatch: "),
     ({"AWS_ACCESS_KEY_ID": "AKIAUNKNOWNUNKNOWN00"}, "AWS does not accept the base credentials: Invalid"),
 ]
 
 
 @pytest.mark.parametrize(("environ", "told"), ENVIRON)
+@pytest.mark.usefixtures("unchanged")
 def test_an_environment_that_cannot_be_used_is_refused(
-    auditor: Auditor,
-    serve: Serve,
-    unchanged: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    environ: dict[str, str],
-    told: str,
+    auditor: Auditor, serve: Serve, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], told: str
 ) -> None:
     serve()
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    assert_refused(auditor("run", "-o", str(unchanged / "out")), told)
+    assert_refused(auditor("run", "-o", "out"), told)
 
 
-def test_a_port_in_use_is_refused(auditor: Auditor, unchanged: Path) -> None:
-    assert contents(unchanged)
+@pytest.mark.usefixtures("unchanged")
+def test_a_port_in_use_is_refused(auditor: Auditor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         ended = auditor("simulate", "--port", str(port))

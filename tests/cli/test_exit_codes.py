@@ -38,7 +38,7 @@ def test_all_audited_and_nothing_that_counts_is_0(process: Process, serve: Serve
         ended.err
         == "auditor: exit 0: everything planned was audited and judged, and nothing found that counts\n"
     )
-    assert ended.out.startswith("Complete: coverage 100 %; 4 targets: 4 complete\n")
+    assert ended.out.startswith("Complete: coverage 100 %\n4 targets: 4 complete\n")
 
 
 def test_a_grave_finding_is_1_and_the_last_line_is_json_where_the_logs_are(

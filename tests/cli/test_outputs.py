@@ -96,8 +96,18 @@ def test_a_format_without_a_path_stands_in_the_folder(auditor: Auditor, serve: S
         (["sarif"], "-f sarif: no such format; there are json, jsonl"),
         (["sarif\x1b[2J"], r"-f sarif\x1b[2J: no such format; there are json, jsonl"),
         (["json="], "-f json=: no path after the =; write -f json for the run's folder"),
-        (["json=-", "jsonl=-"], "-f: two formats would be written to -; give each a place of its own"),
-        (["json=x", "jsonl=x"], "-f: two formats would be written to x; give each a place of its own"),
+        (["json=-", "jsonl=-"], "-f jsonl=-: would be written to the place of -f json; name another"),
+        (["json=x", "jsonl=./x"], "-f jsonl=./x: would be written to the place of -f json; name another"),
+        (
+            ["json=out/run.json"],
+            "-f json=out/run.json: would be written to the place of the run's own run.json",
+        ),
+        (["json=./out/findings.jsonl"], "would be written to the place of the run's own findings.jsonl"),
+        (["json=out/../out/coverage.jsonl"], "would be written to the place of the run's own coverage.jsonl"),
+        (
+            ["json", "jsonl=out/report.json"],
+            "-f jsonl=out/report.json: would be written to the place of -f json",
+        ),
     ],
 )
 def test_a_format_that_cannot_be_written_is_refused_before_anything_is(
@@ -108,16 +118,18 @@ def test_a_format_that_cannot_be_written_is_refused_before_anything_is(
     options = [option for each in formats for option in ("-f", each)]
     ended = auditor("run", "-o", "out", *options, "--log-format", "console")
     assert ended.code == 2
-    assert ended.err.splitlines() == [f"auditor: {told}", "auditor: exit 2: nothing was audited"]
+    said, last = ended.err.splitlines()
+    assert told in said
+    assert last == "auditor: exit 2: nothing was audited"
     assert sorted(tmp_path.rglob("*")) == before
     assert not served.calls
 
 
 def test_a_full_device_costs_one_output_and_leaves_the_others_whole(
-    auditor: Auditor, serve: Serve, out: RunFolder
+    process: Process, serve: Serve, out: RunFolder
 ) -> None:
     served = serve()
-    ended = auditor("run", "-o", "out", "-f", "json=/dev/full", "-f", "jsonl=copy.jsonl", *QUIET)
+    ended = process("run", "-o", "out", "-f", "json=/dev/full", "-f", "jsonl=copy.jsonl", *QUIET)
     assert ended.code == 4
     assert out.names == OWN
     assert found(out.findings) == served.estate.truth
@@ -192,10 +204,14 @@ def test_a_disk_that_takes_nothing_is_exit_4_and_says_so_on_the_terminal_at_leas
     assert "findings.jsonl.part" in out.names
 
 
-def test_a_device_in_place_of_a_file_stays_a_device(auditor: Auditor, serve: Serve, out: RunFolder) -> None:
+def test_a_device_in_place_of_a_file_stays_a_device_and_is_closed_in_the_end(
+    process: Process, serve: Serve, out: RunFolder
+) -> None:
     serve()
-    ended = auditor("run", "-o", "out", "-f", "json=/dev/null", *QUIET)
+    watchful = (sys.executable, "-W", "always::ResourceWarning", "-m", "auditor")
+    ended = process("run", "-o", "out", "-f", "json=/dev/null", *QUIET, program=watchful)
     assert ended.code == 1
+    assert "ResourceWarning" not in ended.err
     with open("/dev/null", "rb") as null:  # noqa: PTH123 -- a device
         assert null.read() == b""
     assert out.names == OWN

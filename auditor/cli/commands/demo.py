@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from auditor.cli.options import log_options
@@ -14,12 +12,11 @@ from auditor.cli.options import log_options
     "-o",
     "folder",
     metavar="DIR",
-    type=click.Path(path_type=Path),
     help="The run's folder.  [default: runs/demo-<time>]",
 )
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
 @log_options("error")
-def command(folder: Path | None, *, quiet: bool, log_format: str | None, log_level: str) -> int:
+def command(folder: str | None, *, quiet: bool, log_format: str | None, log_level: str) -> int:
     """Run the real audit against a simulated AWS on loopback, in which several things go wrong.
 
     Needs no AWS account and calls none. Exits 0 once it has shown it, and says what `run` would have exited with.

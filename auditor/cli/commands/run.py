@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,9 +10,9 @@ from auditor.cli.options import DurationType, config_option, log_options
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from pathlib import Path
 
 _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
-_STDOUT = "-"
 
 
 @click.command(short_help="Audit the accounts of a configuration.")
@@ -22,7 +21,6 @@ _STDOUT = "-"
     "-o",
     "folder",
     metavar="DIR",
-    type=click.Path(path_type=Path),
     help="The run's folder.  [default: runs/<run id>]",
 )
 @click.option(
@@ -81,7 +79,7 @@ _STDOUT = "-"
 @log_options("info")
 def command(  # noqa: PLR0913 -- each is an option
     config_path: Path,
-    folder: Path | None,
+    folder: str | None,
     formats: tuple[str, ...],
     fail_on: str,
     min_coverage: int,
@@ -114,16 +112,17 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.audit import RunOptions
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
-    from auditor.cli.running import format_requests, run_and_tell
+    from auditor.cli.running import format_requests, named_folder, run_and_tell
     from auditor.inventory import Filters
     from auditor.library import load_config
     from auditor.model import Severity
 
+    redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
-    set_up_logs(log_format, log_level, config)
+    redactor.hide(account.external_id for account in config.accounts)
     requests = format_requests(formats)
     options = RunOptions(
-        folder=folder,
+        folder=named_folder(folder),
         formats=requests,
         filters=Filters(policies=policies, accounts=accounts, regions=regions),
         fail_on=None if fail_on == "none" else Severity(fail_on),
@@ -134,7 +133,6 @@ def command(  # noqa: PLR0913 -- each is an option
         allow_http=allow_http,
         handle_signals=True,
     )
-    result = run_and_tell(config, options, quiet=quiet)
-    clean = "everything planned was audited and judged, and nothing found that counts"
-    last_word(result.exit_code, "; ".join(condition.text for condition in result.conditions) or clean)
-    return result.exit_code
+    code, why = run_and_tell(config, options, quiet=quiet)
+    last_word(code, why)
+    return code
