@@ -188,7 +188,7 @@ def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
 
 
 def _without_password(text: str) -> str:
-    return shown(re.sub(r"//[^\s\"']*@", "//", text))[:_LONGEST]
+    return shown(re.sub(r"[^\s\"']*@", "", text))[:_LONGEST]
 
 
 def _is_loopback(host: str) -> bool:

@@ -96,7 +96,7 @@ def record_of(conditions_held: list[Condition], ledger: Ledger, tally: Tally) ->
 
 
 def result_of(conditions_held: list[Condition], ledger: Ledger) -> Result:
-    return Result(Path("folder"), {}, conditions_held, {}, ledger)
+    return Result(Path("folder"), {}, conditions_held, {}, ledger, gave_up=False)
 
 
 def test_a_run_that_saw_and_judged_all_and_found_nothing_exits_with_0() -> None:

@@ -84,7 +84,9 @@ def test_the_demo_finds_the_same_in_any_folder_and_does_not_overwrite_an_earlier
     before = (tmp_path / "one" / "findings.jsonl").read_bytes()
     again = auditor("demo", "-o", "one")
     assert again.code == 2
-    assert "-o one: holds a run already (run.json); name another folder" in again.err.replace("file", "folder")
+    assert "-o one: holds a run already (run.json); name another folder" in again.err.replace(
+        "file", "folder"
+    )
     assert (tmp_path / "one" / "findings.jsonl").read_bytes() == before
 
 

@@ -36,7 +36,7 @@ def test_without_a_format_standard_output_has_the_summary_and_the_folder_its_thr
     assert found(out.findings) == served.estate.truth
     grave = sum(each.policy == "stale-failed-export" for each in served.estate.truth)
     assert f"│ high     │ stale-failed-export │ {grave:8} │" in ended.out
-    assert ended.out.endswith("80 records read. All of it: out/\n")
+    assert ended.out.endswith("80 records read. Each finding and each target stands in\nout/\n")
 
 
 def test_a_run_without_o_makes_a_folder_named_after_itself(

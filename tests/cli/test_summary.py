@@ -61,12 +61,12 @@ def test_gaps_are_told_by_account_with_their_reason_and_code_and_the_widest_firs
     assert rows == [
         [third.id, "us-east-1 and 4 more", "role-not-assumable"],
         [third.name, "", "AccessDenied"],
-        [second.id, "us-east-1, us-west-2", "page-token-loop, after a part was"],
-        [second.name, "", "read"],
+        [second.id, "us-east-1, us-west-2", "page-token-loop, in part"],
+        [second.name, "", ""],
         [first.id, "us-east-1", "access-denied"],
         [first.name, "", "AccessDeniedException"],
     ]
-    assert "NOT COMPLETE: coverage 42 %; 15 targets: " in ended.out
+    assert "NOT COMPLETE: coverage 42 %\n15 targets: " in ended.out
 
 
 def test_at_an_outage_the_rows_are_few_and_the_rest_is_counted(auditor: Auditor, serve: Serve) -> None:
@@ -74,7 +74,7 @@ def test_at_an_outage_the_rows_are_few_and_the_rest_is_counted(auditor: Auditor,
     ended = auditor("run", "-o", "out", *QUIET)
     assert ended.out.count("│ access-denied") == 40
     assert "… and 10 rows more: see coverage.jsonl" in ended.out
-    assert "NOT COMPLETE: coverage 0 %; 50 targets: 50 failed\n" in ended.out
+    assert "NOT COMPLETE: coverage 0 %\n50 targets: 50 failed\n" in ended.out
     assert "No findings in what was read." in ended.out
 
 
@@ -82,11 +82,13 @@ def test_nothing_found_reads_otherwise_than_could_not_look(auditor: Auditor, ser
     serve(planted=0)
     ended = auditor("run", "-o", "out", *QUIET)
     assert ended.out.splitlines() == [
-        "Complete: coverage 100 %; 4 targets: 4 complete",
+        "Complete: coverage 100 %",
+        "4 targets: 4 complete",
         "",
         "No findings in what was read.",
         "",
-        "80 records read. All of it: out/",
+        "80 records read. Each finding and each target stands in",
+        "out/",
     ]
 
 
@@ -94,7 +96,7 @@ def test_a_region_that_is_not_enabled_is_skipped_and_said_to_be(auditor: Auditor
     serve(accounts=2, regions=("us-east-1", "ap-southeast-3"), planted=0)
     ended = auditor("run", "-o", "out", *QUIET)
     assert ended.code == 0
-    assert ended.out.startswith("Complete: coverage 100 %; 4 targets: 3 complete, 1 skipped\n")
+    assert ended.out.startswith("Complete: coverage 100 %\n4 targets: 3 complete, 1 skipped\n")
     assert "1 target(s) skipped, proved to have nothing to read: region-not-enabled\n" in ended.out
     assert "Not audited" not in ended.out
 
