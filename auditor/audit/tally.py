@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from auditor.errors import UnusableField
 from auditor.model import KNOWN_STATES, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from auditor.model import ExportRecord, Finding, Severity
     from auditor.policies import TargetJudge
@@ -31,16 +30,15 @@ class Tally:
         """By severity and policy."""
         self.by_status: Counter[str] = Counter()
 
-    def record(self, record: ExportRecord) -> None:
-        """Count a record."""
-        self.records += 1
-        try:
-            state = record.state
-        except UnusableField:
-            return  # no policy that needs the state can judge it, and that is counted
-        if state not in KNOWN_STATES:
-            known = state in self.unknown_states or len(self.unknown_states) < _MOST_STATES
-            self.unknown_states[shown(state)[:100] if known else "(others)"] += 1
+    def read(self, records: Sequence[ExportRecord]) -> None:
+        """Count the records of a page."""
+        self.records += len(records)
+        for record in records:
+            state = record.raw.get("state")
+            # A record without a state is unjudged by the policies that need one, and counted as that.
+            if isinstance(state, str) and state not in KNOWN_STATES and state:
+                known = state in self.unknown_states or len(self.unknown_states) < _MOST_STATES
+                self.unknown_states[shown(state)[:100] if known else "(others)"] += 1
 
     def found(self, findings: Iterable[Finding]) -> None:
         """Count findings."""

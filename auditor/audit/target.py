@@ -85,8 +85,8 @@ class TargetAudit:
                 async for records in pages:
                     found: list[Found] = []
                     for record in records:
-                        self._tally.record(record)
                         found += judge.judge(record)
+                    self._tally.read(records)
                     del records  # not held while the next page is awaited
                     await self._report(target, found)
         except CallFailed as failed:

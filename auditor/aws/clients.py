@@ -106,7 +106,9 @@ async def open_clients(
         except (BotoCoreError, ValueError) as error:
             raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
         overrides = _overrides({"lightsail": lightsail, "sts": sts}, allow_http=allow_http)
-        for client in (lightsail, sts):
+        for service, client in {"lightsail": lightsail, "sts": sts}.items():
+            # botocore would ask its own retry layer after each answer, to be told that one try was enough.
+            client.meta.events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
         yield Clients(lightsail, sts, overrides, secrets)

@@ -51,7 +51,7 @@ def tally_of(*severities: Severity, unjudged: int = 0, states: tuple[object, ...
         judge.judge(ExportRecord({}))
     tally.judged(judge)
     for state in states:
-        tally.record(ExportRecord({"state": state}))
+        tally.read([ExportRecord({"state": state})])
     return tally
 
 

@@ -16,7 +16,6 @@ import pytest
 from auditor.simulator.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
-
     from tests.cli.conftest import Auditor, Process, RunFolder, Serve, Spawn
 
 QUIET = ("--quiet", "--log-level", "error", "--log-format", "console")

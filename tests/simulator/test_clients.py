@@ -113,9 +113,7 @@ def aws(running: Running, credentials: Mapping[str, str], *arguments: str) -> di
         "PATH": os.environ["PATH"],
         "AWS_PAGER": "",
     }
-    done = subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=50, check=True
-    )
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=50, check=True)
     printed: dict[str, Any] = json.loads(done.stdout)
     return printed
 
