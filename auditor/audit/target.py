@@ -59,7 +59,7 @@ class TargetAudit:
         started = anyio.current_time()
         outcome = Outcome()
         judge = self._panel.begin(lambda crash: _say_crashed(target, crash))
-        failure: Failure | None = None
+        failure: Failure | None = Failure(Reason.INTERNAL_ERROR)  # until something else is known
         try:
             failure = await self._read(target, slot, outcome, judge)
         except anyio.get_cancelled_exc_class():

@@ -51,7 +51,8 @@ def summary(result: Result) -> str:
 
 def _print_head(console: Console, result: Result) -> None:
     targets = result.record["totals"]["targets"]
-    complete = targets["complete"] + targets["skipped"] == targets["planned"]
+    # Where all is skipped, nothing was looked at: that is no complete audit.
+    complete = targets["complete"] and targets["complete"] + targets["skipped"] == targets["planned"]
     text = f"{'Complete' if complete else 'NOT COMPLETE'}: coverage {result.record['coverage_percent']} %"
     console.print(Text(text, style="bold" if complete else "bold red"))
     counted = ", ".join(f"{targets[verdict]} {verdict}" for verdict in Verdict if targets[verdict])

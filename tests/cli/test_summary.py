@@ -119,3 +119,14 @@ def test_a_subset_is_said_loudly_and_never_reads_as_a_full_run(
     whole = auditor("run", "-o", "whole", *QUIET)
     assert "SUBSET" not in whole.out
     assert replace(out, path=out.path.with_name("whole")).run["scope"]["kind"] == "full"
+
+
+def test_a_run_in_which_all_is_skipped_looked_at_nothing_and_is_not_complete(
+    auditor: Auditor, serve: Serve
+) -> None:
+    served = serve(accounts=2, regions=("us-east-1", "ap-southeast-3"), planted=0)
+    ended = auditor(
+        "run", "-o", "out", "--account", served.estate.accounts[1].id, "--region", "ap-southeast-3", *QUIET
+    )
+    assert ended.code == 3
+    assert ended.out.startswith("NOT COMPLETE: coverage 0 %\n1 targets: 1 skipped\n")
