@@ -259,7 +259,12 @@ class _Run:
 
 
 async def _emit(send: MemoryObjectSendStream[list[Finding]], findings: list[Finding]) -> None:
+    """Hand findings to the writer, even as the run is cut off: what was found in time is found.
+
+    The writer takes them soon: it gives up on an output that does not.
+    """
     try:
         send.send_nowait(findings)  # which costs no turn of the event loop, as send does
     except anyio.WouldBlock:
-        await send.send(findings)
+        with anyio.CancelScope(shield=True):
+            await send.send(findings)

@@ -83,9 +83,7 @@ class TargetAudit:
             )
             async with aclosing(reader.pages()) as pages:
                 async for records in pages:
-                    found: list[Found] = []
-                    for record in records:
-                        found += judge.judge(record)
+                    found = judge.judge(records)
                     self._tally.read(records)
                     del records  # not held while the next page is awaited
                     await self._report(target, found)
@@ -113,10 +111,7 @@ class TargetAudit:
         if found:
             findings = [self._maker.make(target, each) for each in found]
             self._tally.found(findings)
-            # What was found in time is found, though the run is cut off at this very moment. The writer takes it
-            # soon: it gives up on an output that does not.
-            with anyio.CancelScope(shield=True):
-                await self._emit(findings)
+            await self._emit(findings)
 
 
 def _where(target: Target) -> dict[str, str]:

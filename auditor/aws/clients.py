@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
+from botocore import handlers
 from botocore.exceptions import BotoCoreError
 
 from auditor import __version__
@@ -42,6 +43,15 @@ _LONGEST = 500
 CALL_AS = "AuditorCallAs"
 _HOME_REGION = "us-east-1"
 """Where STS is called when the environment names no Region."""
+
+_IDLE_HOOKS = (
+    ("before-parameter-build", handlers.generate_idempotent_uuid),
+    ("before-parameter-build", handlers._handle_request_validation_mode_member),  # type: ignore[attr-defined]  # noqa: SLF001 -- missing in its stubs; it is pinned
+    ("before-call", handlers.add_recursion_detection_header),
+    ("before-call", handlers.inject_api_version_header_if_needed),
+    ("request-created", handlers.add_retry_headers),
+)
+"""What botocore hooks into every call for other services, for functions of Lambda, and to tell of its own retries."""
 
 _AWS_HOSTS = (".amazonaws.com", ".api.aws")
 """The DNS suffixes of partition aws, the second for dual stack (botocore's partitions)."""
@@ -107,8 +117,7 @@ async def open_clients(
             raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
         overrides = _overrides({"lightsail": lightsail, "sts": sts}, allow_http=allow_http)
         for service, client in {"lightsail": lightsail, "sts": sts}.items():
-            # botocore would ask its own retry layer after each answer, to be told that one try was enough.
-            client.meta.events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
+            _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
         yield Clients(lightsail, sts, overrides, secrets)
@@ -120,6 +129,14 @@ def _choose_caller(params: dict[str, Any], context: dict[str, Any], **_: object)
         return None  # a call with the base credentials
     context["signing"] = {"request_credentials": call_as.credentials, "region": call_as.region}
     return {name: value for name, value in params.items() if name != CALL_AS}
+
+
+def _leave_out_idle_hooks(events: Any, service: str) -> None:
+    """Take out what botocore calls at each request only to find that there is nothing to do."""
+    # Its own retry layer, to be told that one try was enough.
+    events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
+    for event, hook in _IDLE_HOOKS:
+        events.unregister(event, hook)
 
 
 def _choose_region(builtins: dict[str, Any], context: dict[str, Any], **_: object) -> None:

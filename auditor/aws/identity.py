@@ -8,7 +8,7 @@ import anyio
 import structlog
 
 from auditor.aws.failures import CALL_ERRORS, call_failed
-from auditor.aws.retrying import retrying
+from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed, CredentialsError
 from auditor.model import Reason
 
@@ -36,7 +36,7 @@ async def caller_arn(clients: Clients, slot: Slot, request_timeout: float) -> st
         return answer
 
     try:
-        answer: dict[str, Any] = await retrying(slot)(once)
+        answer = await Retrying(slot)(once)
     except CallFailed as failed:
         failure = failed.failure
         # GetCallerIdentity needs no permission; a policy that denies it all the same says nothing of AssumeRole.

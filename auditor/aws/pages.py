@@ -11,7 +11,7 @@ import structlog
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
 from auditor.aws.regions import is_opt_in
-from auditor.aws.retrying import retrying
+from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
 from auditor.model import ExportRecord, Failure, Reason
 
@@ -51,8 +51,7 @@ class PageReader:
         self._outcome = outcome
         self._slot = slot
         self._timeout = request_timeout
-        self._retrying = retrying(slot, self._before_retry)
-        self._log = log.bind(account=target.account.id, region=target.region, source=source.id)
+        self._retrying = Retrying(slot, self._before_retry)
 
     async def pages(self) -> AsyncGenerator[list[ExportRecord], None]:
         """Yield the records of each page that were not seen before in this target.
@@ -73,7 +72,7 @@ class PageReader:
                     raise
                 if restarted:
                     raise _because(Reason.PAGE_TOKEN_REJECTED, failed) from failed
-                self._log.warning("page token rejected; target begun again", request_id=failed.request_id)
+                self._log().warning("page token rejected; target begun again", request_id=failed.request_id)
                 token, restarted = None, True
                 tokens.clear()
                 continue
@@ -96,7 +95,7 @@ class PageReader:
         account = self._target.account
         credentials = await self._roles.credentials(account, self._slot)
         try:
-            answer: dict[str, Any] = await self._retrying(self._ask, credentials, token)
+            answer = await self._retrying(self._ask, credentials, token)
         except CallFailed as failed:
             code = failed.failure.error_code
             if code in EXPIRED_CODES:
@@ -142,9 +141,12 @@ class PageReader:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, CallFailed):
             failure = error.failure
-            self._log.debug(
+            self._log().debug(
                 "retry", attempt=state.attempt_number, reason=failure.reason, request_id=error.request_id
             )
+
+    def _log(self) -> Any:
+        return log.bind(account=self._target.account.id, region=self._target.region, source=self._source.id)
 
 
 def _because(reason: Reason, failed: CallFailed) -> CallFailed:

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.credentials import SessionCredentials
 from auditor.aws.failures import CALL_ERRORS, BadResponse, call_failed
-from auditor.aws.retrying import retrying
+from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
 from auditor.model import Failure, Reason, shown
 
@@ -170,8 +170,7 @@ class Roles:
             except CALL_ERRORS as error:
                 raise call_failed(error, secrets) from error
 
-        answer: dict[str, Any] = await retrying(slot)(once)
-        return answer
+        return await Retrying(slot)(once)
 
     async def _assume(self, account: Account) -> dict[str, Any]:
         asked = min(account.session_duration, self._longest or account.session_duration)

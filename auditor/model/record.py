@@ -42,7 +42,7 @@ class SnapshotSource:
     __slots__ = ("_raw",)
 
     def __init__(self, raw: Any) -> None:
-        self._raw = _mapping(raw)
+        self._raw: dict[str, Any] = raw if isinstance(raw, dict) else {}
 
     @property
     def arn(self) -> str | None:
@@ -114,7 +114,7 @@ class ExportRecord:
     __slots__ = ("raw",)
 
     def __init__(self, raw: Any) -> None:
-        self.raw = _mapping(raw)
+        self.raw: dict[str, Any] = raw if isinstance(raw, dict) else {}
 
     @property
     def arn(self) -> str:

@@ -9,7 +9,7 @@ from auditor.errors import UnusableField
 from auditor.policies.contract import RecordPolicy, TargetPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from auditor.config import PolicySettings
@@ -62,7 +62,10 @@ class TargetJudge:
     """
 
     def __init__(self, panel: Panel, on_crash: Callable[[Crash], None]) -> None:
-        self._by_record = tuple(panel.by_record.items())
+        self._looks: list[tuple[str, Callable[[ExportRecord], Breach | None]]] = [
+            (policy_id, policy.judge) for policy_id, policy in panel.by_record.items()
+        ]
+        """What each policy looks at a record with; one that judges the whole target finds nothing yet."""
         self._by_target: list[tuple[str, Judgement]] = []
         self._lost: list[str] = []
         """Policies that crashed before they saw a record: they judge none."""
@@ -74,41 +77,37 @@ class TargetJudge:
         """Records that at least one policy could not judge."""
         for policy_id, policy in panel.by_target.items():
             try:
-                self._by_target.append((policy_id, policy.begin()))
+                judgement = policy.begin()
             except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
                 self._lost.append(policy_id)
                 on_crash(Crash(policy_id, error))
-
-    def judge(self, record: ExportRecord) -> list[Found]:
-        """Return what the record breaks by itself, and show it to the policies that judge the whole target."""
-        self._seen += 1
-        found: list[Found] = []
-        doubtful = bool(self._lost)
-        for policy_id in self._lost:
-            self._cannot_judge(policy_id)
-        try:
-            _ = record.arn
-        except UnusableField:
-            for policy_id, _ in (*self._by_record, *self._by_target):
-                self._cannot_judge(policy_id)
-            self.unjudged_records += 1
-            return found
-        for policy_id, policy in self._by_record:
-            try:
-                breach = policy.judge(record)
-            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
-                doubtful = True
-                self._stumbled(policy_id, error)
             else:
-                if breach is not None:
-                    found.append(Found(policy_id, breach))
-        for policy_id, judgement in self._by_target:
-            try:
-                judgement.see(record)
-            except Exception as error:  # noqa: BLE001 -- as above
-                doubtful = True
-                self._stumbled(policy_id, error)
-        self.unjudged_records += doubtful
+                self._by_target.append((policy_id, judgement))
+                self._looks.append((policy_id, judgement.see))
+
+    def judge(self, records: Sequence[ExportRecord]) -> list[Found]:
+        """Return what the records break by themselves, and show them to the policies that judge the whole target."""
+        self._seen += len(records)
+        found: list[Found] = []
+        named = [record for record in records if _is_named(record)]
+        doubtful: set[ExportRecord] = set(records if self._lost else ())
+        for policy_id in self._lost:
+            self._cannot_judge(policy_id, len(records))
+        if len(named) < len(records):
+            doubtful.update(record for record in records if not _is_named(record))
+            for policy_id, _ in self._looks:
+                self._cannot_judge(policy_id, len(records) - len(named))
+        for policy_id, look in self._looks:
+            for record in named:
+                try:
+                    breach = look(record)
+                except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+                    doubtful.add(record)
+                    self._stumbled(policy_id, error)
+                else:
+                    if breach is not None:
+                        found.append(Found(policy_id, breach))
+        self.unjudged_records += len(doubtful)
         return found
 
     def conclude(self, *, complete: bool) -> list[Found]:
@@ -130,5 +129,14 @@ class TargetJudge:
         if not isinstance(error, UnusableField):
             self._on_crash(Crash(policy_id, error))
 
-    def _cannot_judge(self, policy_id: str) -> None:
-        self.unjudged[policy_id] = self.unjudged.get(policy_id, 0) + 1
+    def _cannot_judge(self, policy_id: str, records: int = 1) -> None:
+        if records:
+            self.unjudged[policy_id] = self.unjudged.get(policy_id, 0) + records
+
+
+def _is_named(record: ExportRecord) -> bool:
+    try:
+        _ = record.arn
+    except UnusableField:
+        return False
+    return True

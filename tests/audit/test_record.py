@@ -48,7 +48,7 @@ def tally_of(*severities: Severity, unjudged: int = 0, states: tuple[object, ...
     panel = Panel(entries, {name: entry.settings_type() for name, entry in entries.items()}, NOW)
     judge = panel.begin(lambda crash: pytest.fail(str(crash)))
     for _ in range(unjudged):
-        judge.judge(ExportRecord({}))
+        judge.judge([ExportRecord({})])
     tally.judged(judge)
     for state in states:
         tally.read([ExportRecord({"state": state})])

@@ -47,7 +47,7 @@ def judge() -> Judge:
         panel = Panel(entries, {policy: entries[policy].settings_type(**settings)}, at)
         crashes: list[Crash] = []
         one = panel.begin(crashes.append)
-        found = [each for raw in raws for each in one.judge(ExportRecord(raw))]
+        found = one.judge([ExportRecord(raw) for raw in raws])
         found += one.conclude(complete=complete)
         assert crashes == []
         assert {each.policy for each in found} <= {policy}

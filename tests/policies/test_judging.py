@@ -101,7 +101,7 @@ def panel(**policies: type[Policy[Any]]) -> Panel:
 
 def seen_by(judge: TargetJudge, *arns: str | None) -> list[tuple[str, str]]:
     """The policy and the record of what was found, in order."""
-    found = [each for arn in arns for each in judge.judge(ExportRecord({"arn": arn}))]
+    found = judge.judge([ExportRecord({"arn": arn}) for arn in arns])
     found += judge.conclude(complete=True)
     return [(each.policy, each.breach.record.arn) for each in found]
 
@@ -179,13 +179,13 @@ def test_a_policy_that_is_interrupted_does_not_swallow_it() -> None:
 
     judge = panel(broken=Interrupted).begin(ignore)
     with pytest.raises(KeyboardInterrupt):
-        judge.judge(ExportRecord({"arn": "arn:1"}))
+        judge.judge([ExportRecord({"arn": "arn:1"})])
 
 
 def test_policies_are_told_whether_the_target_was_read_to_its_end() -> None:
     for complete in (True, False):
         judge = panel(target=EveryTarget).begin(ignore)
-        judge.judge(ExportRecord({"arn": "arn:1"}))
+        judge.judge([ExportRecord({"arn": "arn:1"})])
         (found,) = judge.conclude(complete=complete)
         assert found.breach.evidence == {"complete": complete}
 
@@ -252,7 +252,7 @@ def test_whatever_stands_in_a_record_is_judged_or_counted(raws: list[Any]) -> No
     for raw in raws:
         crashes: list[Crash] = []
         judge = Panel(entries, chosen, NOW).begin(crashes.append)
-        found = judge.judge(ExportRecord(raw)) + judge.conclude(complete=True)
+        found = judge.judge([ExportRecord(raw)]) + judge.conclude(complete=True)
         assert crashes == []
         broken = {each.policy for each in found}
         assert broken.isdisjoint(judge.unjudged)
@@ -285,7 +285,7 @@ def test_the_order_and_the_pages_of_records_do_not_change_what_is_found(raws: li
     def outcome(records: list[Any]) -> tuple[dict[tuple[str, str], object], dict[str, int], int]:
         crashes: list[Crash] = []
         judge = Panel(entries, chosen, NOW).begin(crashes.append)
-        found = [each for raw in records for each in judge.judge(ExportRecord(raw))]
+        found = judge.judge([ExportRecord(raw) for raw in records])
         found += judge.conclude(complete=True)
         assert crashes == []
         by_id = {

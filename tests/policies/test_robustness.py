@@ -25,7 +25,7 @@ def test_a_policy_that_raises_when_it_begins_leaves_the_target_unjudged_by_it() 
     entries = {"broken": Entry("broken", BeginsBadly, "A page.", "0")}
     crashes: list[Any] = []
     judge = Panel(entries, {"broken": PolicySettings()}, NOW).begin(crashes.append)
-    judge.judge(ExportRecord({"arn": "arn:1"}))
+    judge.judge([ExportRecord({"arn": "arn:1"})])
     judge.conclude(complete=True)
     assert judge.unjudged == {"broken": 1}
     assert [crash.policy for crash in crashes] == ["broken"]
@@ -41,7 +41,7 @@ def judge_disk(size: object) -> Any:
         "fromResourceName": "db",
         "diskSnapshotInfo": {"sizeInGb": size},
     }
-    found = judge.judge(ExportRecord({"arn": "arn:1", "sourceInfo": source}))
+    found = judge.judge([ExportRecord({"arn": "arn:1", "sourceInfo": source})])
     return found, judge.unjudged, crashes
 
 
