@@ -14,6 +14,7 @@ import math
 import re
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -97,7 +98,7 @@ async def open_clients(
     session.set_config_variable("sts_regional_endpoints", "regional")
     secrets = await _base_secrets(session, give_up_at)
     config = AioConfig(
-        http_session_cls=Connections,
+        http_session_cls=partial(Connections, tls_contexts={}),  # type: ignore[arg-type]  # it is only called
         user_agent=f"auditor/{__version__} aiobotocore",
         max_pool_connections=concurrency,
         connect_timeout=request_timeout,
