@@ -8,7 +8,9 @@
     │   └── CredentialsError  no usable base credentials
     ├── InterruptedRun        a signal came before anything was audited: exit 130 or 143
     ├── CallFailed            AWS did not answer what was asked: a reason for the ledger
-    ├── UnusableField         a record's field that a policy needs is missing or of another type
+    ├── Unjudgeable           a policy can't judge a record
+    │   ├── UnusableField     a field that it needs is missing or of another type
+    │   └── UnknownFact       a fact that it needs could not be looked up
     ├── SinkError             findings or the ledger could not be written: exit 4
     └── LedgerError           planned and accounted for differ, which is a bug: exit 5
 """
@@ -79,12 +81,25 @@ class CallFailed(AuditorError):  # noqa: N818 -- a state of the ledger, not a fa
         """AWS's own id of the request, where AWS answered: what its support and CloudTrail know it by."""
 
 
-class UnusableField(AuditorError):  # noqa: N818 -- says what is wrong with the record
+class Unjudgeable(AuditorError):  # noqa: N818 -- says what is wrong with the record
+    """What a judgement needs is not to be had."""
+
+
+class UnusableField(Unjudgeable):
     """A field that was needed is missing, or holds something else than AWS documents."""
 
     def __init__(self, field: str) -> None:
         super().__init__(f"{field} is missing or not of its documented type")
         self.field = field
+
+
+class UnknownFact(Unjudgeable):
+    """A fact that was needed is not known."""
+
+    def __init__(self, source: str | None, reason: str | None) -> None:
+        super().__init__(f"not known: {source or 'not asked for'}" + (f", {reason}" if reason else ""))
+        self.source = source
+        self.reason = reason
 
 
 class SinkError(AuditorError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.model import PARTITION, Finding, Status, event_id, finding_id, rfc3339
+from auditor.policies import Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,8 +33,9 @@ class FindingMaker:
         """Return the finding of this breach."""
         record = found.breach.record
         policy = self._entries[found.policy].policy
+        resource = found.breach.resource or Resource(record.arn, record.resource_type, record.name)
         status = Status.UNTRACKED
-        known_as = finding_id(PARTITION, target.account.id, target.region, record.arn, found.policy)
+        known_as = finding_id(PARTITION, target.account.id, target.region, resource.arn, found.policy)
         return Finding(
             schema=SCHEMA,
             finding_id=known_as,
@@ -45,15 +47,15 @@ class FindingMaker:
             account_id=target.account.id,
             account_name=target.account.name,
             region=target.region,
-            resource_arn=record.arn,
-            resource_type=record.resource_type,
-            resource_name=record.name,
+            resource_arn=resource.arn,
+            resource_type=resource.type,
+            resource_name=resource.name,
             related=record.related(),
             message=found.breach.message,
-            remediation=policy.remediation,
+            remediation=found.breach.remediation or policy.remediation,
             evidence=found.breach.evidence,
             controls=policy.controls,
-            cost=None,
+            cost=found.breach.cost,
             waiver=None,
             resolution=None,
             first_seen=None,

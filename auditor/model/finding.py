@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from auditor.model.facts import Cost
+
 
 class Severity(StrEnum):
     """How much a finding matters, gravest first."""
@@ -67,7 +69,7 @@ class Finding:
     evidence: Mapping[str, object]
     """The fields that the policy rested on."""
     controls: Sequence[Control]
-    cost: None
+    cost: Cost | None
     waiver: None
     resolution: None
     first_seen: str | None

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from auditor.errors import UnusableField
+from auditor.model.facts import NO_FACTS, Facts
 
 KNOWN_STATES = frozenset({"Started", "Succeeded", "Failed"})
 """The states that Lightsail documents; others may come."""
@@ -111,9 +112,11 @@ class SnapshotSource:
 class ExportRecord:
     """One export snapshot record; `raw` is all of it, and empty where AWS gave something that is no record."""
 
-    __slots__ = ("raw",)
+    __slots__ = ("facts", "raw")
 
-    def __init__(self, raw: Any) -> None:
+    def __init__(self, raw: Any, facts: Facts = NO_FACTS) -> None:
+        self.facts = facts
+        """What is known of it beyond itself."""
         self.raw: dict[str, Any] = raw if isinstance(raw, dict) else {}
 
     @property

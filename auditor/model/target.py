@@ -11,6 +11,17 @@ if TYPE_CHECKING:
 EXPORT_RECORDS = "lightsail:GetExportSnapshotRecords"
 """The source of the records: one AWS operation, named as IAM names it."""
 
+OPERATIONS = "lightsail:GetOperations"
+STACK_RECORDS = "lightsail:GetCloudFormationStackRecords"
+INSTANCE_SNAPSHOTS = "lightsail:GetInstanceSnapshots"
+DISK_SNAPSHOTS = "lightsail:GetDiskSnapshots"
+IMAGES = "ec2:DescribeImages"
+SNAPSHOTS = "ec2:DescribeSnapshots"
+VOLUMES = "ec2:DescribeVolumes"
+IMAGE_PERMISSIONS = "ec2:DescribeImageAttribute"
+SNAPSHOT_PERMISSIONS = "ec2:DescribeSnapshotAttribute"
+"""The sources of facts about a record."""
+
 PARTITION = "aws"
 """The only partition that has Lightsail (botocore's endpoints)."""
 

@@ -1,8 +1,8 @@
 """The policies: pure judgements of records. No client, clock or file is in sight here."""
 
 from auditor.policies.catalogue import Entry, catalogue
-from auditor.policies.contract import Breach, Judgement, Policy, RecordPolicy, TargetPolicy
-from auditor.policies.judging import Crash, Found, Panel, TargetJudge
+from auditor.policies.contract import Breach, Judgement, Policy, RecordPolicy, Resource, TargetPolicy
+from auditor.policies.judging import Crash, Found, Panel, TargetJudge, sources_of
 
 __all__ = [
     "Breach",
@@ -13,7 +13,9 @@ __all__ = [
     "Panel",
     "Policy",
     "RecordPolicy",
+    "Resource",
     "TargetJudge",
     "TargetPolicy",
     "catalogue",
+    "sources_of",
 ]

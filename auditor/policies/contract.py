@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from auditor.model import Control, ExportRecord
+    from auditor.model import Control, Cost, ExportRecord
 
 S = TypeVar("S", bound=PolicySettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What a finding is about."""
+
+    arn: str
+    type: str | None
+    name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +40,23 @@ class Breach:
     """One sentence for people, in which nothing changes from night to night; names in it are made fit to be shown."""
     evidence: Mapping[str, object]
     """The fields that the judgement rested on, and the bounds that it was held to."""
+    resource: Resource | None = None
+    """What the finding is about, where that is not the record itself."""
+    remediation: str | None = None
+    """What to do about this very one, where more can be said than the policy says of all: the command to run."""
+    cost: Cost | None = None
+    """What it costs as long as it stays, estimated."""
 
 
 class Policy(ABC, Generic[S]):
     """What both kinds have; a policy itself derives from one of them.
 
     A judgement that needs a field reads it from the record and lets `UnusableField` pass: the record is then
-    counted as one that this policy could not judge.
+    counted as one that this policy could not judge. So it is with `UnknownFact`, which `known` raises.
     """
+
+    sources: ClassVar[frozenset[str]] = frozenset()
+    """The sources of the facts that it needs, beside the records themselves."""
 
     settings_type: ClassVar[type[PolicySettings]]
     """The settings under the policy's id in the configuration, with their defaults."""
@@ -46,10 +64,17 @@ class Policy(ABC, Generic[S]):
     """What to do about it, in a sentence or two."""
     controls: ClassVar[tuple[Control, ...]] = ()
 
-    def __init__(self, settings: S, now: datetime) -> None:
+    def __init__(self, settings: S, now: datetime, own_accounts: frozenset[str] = frozenset()) -> None:
         self.settings = settings
         self.now = now
         """The run's one instant, aware, in UTC: the only clock that a policy knows."""
+        self.own_accounts = own_accounts
+        """The ids of all accounts of the list and the organisation, those not audited included."""
+
+    @classmethod
+    def needs(cls, settings: S) -> frozenset[str]:  # noqa: ARG003 -- for those that override it
+        """Return the sources of the facts that it needs with these settings."""
+        return cls.sources
 
 
 class RecordPolicy(Policy[S]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from auditor.errors import UnusableField
+from auditor.errors import Unjudgeable, UnusableField
+from auditor.model import EXPORT_RECORDS
 from auditor.policies.contract import RecordPolicy, TargetPolicy
 
 if TYPE_CHECKING:
@@ -38,20 +39,30 @@ class Panel:
     """The policies that a run judges by, bound to its settings and its instant."""
 
     def __init__(
-        self, entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings], now: datetime
+        self,
+        entries: Mapping[str, Entry],
+        settings: Mapping[str, PolicySettings],
+        now: datetime,
+        own_accounts: frozenset[str] = frozenset(),
     ) -> None:
         self.by_record: dict[str, RecordPolicy[Any]] = {}
         self.by_target: dict[str, TargetPolicy[Any]] = {}
         for policy_id, chosen in settings.items():
-            policy = entries[policy_id].policy(chosen, now)
+            policy = entries[policy_id].policy(chosen, now, own_accounts)
             if isinstance(policy, RecordPolicy):
                 self.by_record[policy_id] = policy
             elif isinstance(policy, TargetPolicy):
                 self.by_target[policy_id] = policy
 
     def begin(self, on_crash: Callable[[Crash], None]) -> TargetJudge:
-        """Return the judge of one target."""
+        """Return the judge of one account and Region."""
         return TargetJudge(self, on_crash)
+
+
+def sources_of(entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]) -> tuple[str, ...]:
+    """Return every source that these policies need: that of the records, and those of facts in order of name."""
+    needed = (entries[policy_id].policy.needs(chosen) for policy_id, chosen in settings.items())
+    return (EXPORT_RECORDS, *sorted(frozenset().union(*needed)))
 
 
 class TargetJudge:
@@ -126,7 +137,7 @@ class TargetJudge:
 
     def _stumbled(self, policy_id: str, error: Exception) -> None:
         self._cannot_judge(policy_id)
-        if not isinstance(error, UnusableField):
+        if not isinstance(error, Unjudgeable):
             self._on_crash(Crash(policy_id, error))
 
     def _cannot_judge(self, policy_id: str, records: int = 1) -> None:
