@@ -9,7 +9,7 @@ from auditor.errors import LedgerError
 from auditor.model import Failure, Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from auditor.model import Target
 
@@ -21,9 +21,9 @@ _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 class Ledger:
     """Opened with the whole plan; each target is settled once."""
 
-    def __init__(self, targets: Sequence[Target]) -> None:
+    def __init__(self, targets: Iterable[Target]) -> None:
         self._outcomes: dict[Target, Outcome | None] = dict.fromkeys(targets)
-        self._planned = len(targets)
+        self._planned = len(self._outcomes)
         self._breaches: list[str] = []
         self.settled = 0
         self.requests = 0
@@ -43,7 +43,7 @@ class Ledger:
         outcome.verdict = _verdict(outcome, failure)
         if self._outcomes.get(target, outcome) is not None:
             self._breaches.append(
-                f"{target.account.id} {target.region} was not planned, or was settled twice"
+                f"{target.account.id} {target.region} {target.source} was not planned, or was settled twice"
             )
             return outcome.verdict
         self._outcomes[target] = outcome

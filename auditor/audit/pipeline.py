@@ -2,11 +2,12 @@
 
 ::
 
-    plan ── a slot for each target ──> audit the target ── findings ──> writer
-                                            └── verdict ──> ledger
+    plan ── a slot for each place ──> audit the place ── findings ──> writer
+                                            └── verdicts ──> ledger
 
-Targets are started in the order of the plan, each when a slot is free, and hold their slot from page to page, so
-that what was begun ends before something new begins. A target that waits for a retry gives its slot up.
+A place is an account and a Region, with its targets. Places are started in the order of the plan, each when a slot
+is free, and hold their slot from page to page, so that what was begun ends before something new begins. A place that
+waits for a retry gives its slot up.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import signal
 from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,20 +25,21 @@ from botocore import __version__ as botocore_version
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import choose_folder, made_folder, new_run_id
 from auditor.audit.options import Observer, Progress, RunOptions
+from auditor.audit.place import PlaceAudit
 from auditor.audit.record import Condition, Exit, Result, conditions, run_record
 from auditor.audit.tally import Tally
-from auditor.audit.target import TargetAudit
 from auditor.audit.writing import Writer, check_formats
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
 from auditor.aws.regions import lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
+from auditor.aws.sources import SOURCES
 from auditor.coverage import Ledger
 from auditor.errors import InterruptedRun, LedgerError
 from auditor.inventory import make_plan
 from auditor.model import Failure, Reason, rfc3339
-from auditor.policies import Panel, catalogue
+from auditor.policies import Panel, catalogue, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,13 +51,13 @@ if TYPE_CHECKING:
     from auditor.aws.clients import Clients
     from auditor.config import Config
     from auditor.inventory import Plan
-    from auditor.model import Finding, Target
+    from auditor.model import Finding, Place
 
 log = structlog.get_logger()
 
 _OPEN_FOR_EACH = 8
-"""Targets begun at once for each request in flight: the others of them wait for a retry or a role."""
-_OPEN_TARGETS = 256
+"""Places begun at once for each request in flight: the others of them wait for a retry or a role."""
+_OPEN_PLACES = 256
 """How many may be begun at once at the least, lest a throttled account hold up the others where few may be asked."""
 _LAST_WORDS = 1.5
 """Seconds that outputs may take once the run is to end."""
@@ -105,7 +108,9 @@ class _Run:
     async def run(self) -> Result:
         self._started = anyio.current_time()
         self._work.deadline = self._started + self._deadline.total_seconds()
-        plan = make_plan(self._config, self._options.filters, lightsail_regions())
+        plan = make_plan(
+            self._config, self._options.filters, lightsail_regions(), partial(sources_of, catalogue())
+        )
         folder = choose_folder(self._options.folder, self._run_id)
         check_formats(self._options.formats, folder, self._config.path)
         self._ledger = Ledger(plan.targets)
@@ -117,6 +122,7 @@ class _Run:
                     clients = await stack.enter_async_context(
                         open_clients(
                             concurrency=self._concurrency,
+                            services={SOURCES[source].service for source in plan.sources},
                             request_timeout=self._timeout,
                             allow_http=self._options.allow_http,
                             give_up_at=self._work.deadline,
@@ -147,7 +153,7 @@ class _Run:
     async def _audit_all(self, plan: Plan, clients: Clients, writer: Writer) -> None:
         send, receive = anyio.create_memory_object_stream[list["Finding"]](self._concurrency)
         entries = catalogue()
-        audit = TargetAudit(
+        audit = PlaceAudit(
             clients=clients,
             roles=Roles(clients, self._timeout),
             panel=Panel(entries, plan.policies, self._now),
@@ -162,28 +168,28 @@ class _Run:
         async with anyio.create_task_group() as writing:
             writing.start_soon(writer.serve, receive)
             async with send:
-                await self._start_targets(plan.targets, audit)
+                await self._start_places(plan.places, audit)
         if self._work.cancel_called:
             self._ledger.settle_the_rest(self._why_stopped())
 
-    async def _start_targets(self, targets: Sequence[Target], audit: TargetAudit) -> None:
-        most = max(_OPEN_TARGETS, _OPEN_FOR_EACH * self._concurrency)
+    async def _start_places(self, places: Sequence[Place], audit: PlaceAudit) -> None:
+        most = max(_OPEN_PLACES, _OPEN_FOR_EACH * self._concurrency)
         opened = anyio.Semaphore(most, fast_acquire=True)
 
-        async def one(target: Target, slot: Slot) -> None:
+        async def one(place: Place, slot: Slot) -> None:
             try:
-                await audit.audit(target, slot)
+                await audit.audit(place, slot)
             finally:
                 slot.release()
                 opened.release()
 
         with self._work:
             async with anyio.create_task_group() as group:
-                for target in targets:
+                for place in places:
                     await opened.acquire()
                     slot = Slot(self._places)
                     await slot.acquire()
-                    group.start_soon(one, target, slot)
+                    group.start_soon(one, place, slot)
 
     async def _watch_signals(self, *, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

@@ -33,7 +33,7 @@ from auditor.errors import CredentialsError, UsageError
 from auditor.model import shown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Collection
 
     from auditor.aws.credentials import SessionCredentials
 
@@ -72,6 +72,8 @@ class Clients:
 
     lightsail: Any
     sts: Any
+    ec2: Any
+    """None where no source of EC2 is read."""
     endpoint_overrides: dict[str, str]
     """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
     base_secrets: tuple[str, ...] = field(repr=False)
@@ -80,17 +82,23 @@ class Clients:
 
 @asynccontextmanager
 async def open_clients(
-    *, concurrency: int, request_timeout: float, allow_http: bool, give_up_at: float = math.inf
+    *,
+    concurrency: int,
+    request_timeout: float,
+    allow_http: bool,
+    services: Collection[str] = ("lightsail",),
+    give_up_at: float = math.inf,
 ) -> AsyncIterator[Clients]:
     """Open the clients, with the base credentials of AWS's default chain.
 
+    :param services: those of the sources that are read; STS is always called.
     :param request_timeout: seconds.
     :param give_up_at: when to wait no longer for the base credentials, on the event loop's clock.
     :raises CredentialsError: where the chain holds none, or can't load them.
     :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
     """
     _quiet_botocore()
-    session = AioSession()
+    session: Any = AioSession()  # Any: its stubs know clients by literal names alone
     session.register_component("response_parser_factory", ParserFactory())
     session.register_component("data_loader", LOADER)
     # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
@@ -110,18 +118,18 @@ async def open_clients(
         try:
             region = session.get_config_variable("region") or _HOME_REGION
             _check_ca_bundle(session.get_config_variable("ca_bundle"))
-            sts = await stack.enter_async_context(session.create_client("sts", region, config=config))
-            lightsail = await stack.enter_async_context(
-                session.create_client("lightsail", _HOME_REGION, config=config)
-            )
+            clients = {
+                service: await stack.enter_async_context(session.create_client(service, home, config=config))
+                for service, home in {"sts": region, **dict.fromkeys(sorted(services), _HOME_REGION)}.items()
+            }
         except (BotoCoreError, ValueError) as error:
             raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
-        overrides = _overrides({"lightsail": lightsail, "sts": sts}, allow_http=allow_http)
-        for service, client in {"lightsail": lightsail, "sts": sts}.items():
+        overrides = _overrides(clients, allow_http=allow_http)
+        for service, client in clients.items():
             _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
-        yield Clients(lightsail, sts, overrides, secrets)
+        yield Clients(clients["lightsail"], clients["sts"], clients.get("ec2"), overrides, secrets)
 
 
 def _choose_caller(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any] | None:

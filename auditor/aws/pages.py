@@ -13,7 +13,7 @@ from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, B
 from auditor.aws.regions import is_opt_in
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
-from auditor.model import ExportRecord, Failure, Reason
+from auditor.model import Failure, Reason
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from auditor.model import Outcome, Target
 
 log = structlog.get_logger()
+
+_EC2_EXPIRED = "RequestExpired"
+"""What EC2 says of credentials that have expired, and also where the clocks differ (EC2 API reference, error codes)."""
 
 
 class PageReader:
@@ -53,12 +56,13 @@ class PageReader:
         self._timeout = request_timeout
         self._retrying = Retrying(slot, self._before_retry)
 
-    async def pages(self) -> AsyncGenerator[list[ExportRecord], None]:
-        """Yield the records of each page that were not seen before in this target.
+    async def pages(self, **arguments: Any) -> AsyncGenerator[list[Any], None]:
+        """Yield the records of each page, as AWS gave them, that were not on an earlier one.
 
-        An empty page with a token goes on. A rejected token begins the target again, once.
+        An empty page with a token goes on. A rejected token begins with the first page again, once.
 
-        :raises CallFailed: with the reason why the target can't be read on.
+        :param arguments: what is asked for, beside what every call of the source asks for.
+        :raises CallFailed: with the reason why it can't be read on.
         """
         token: str | None = None
         tokens: set[str] = set()
@@ -66,18 +70,18 @@ class PageReader:
         restarted = False
         while True:
             try:
-                records, following = await self._page(token)
+                records, following = await self._page(arguments, token)
             except CallFailed as failed:
                 if token is None or failed.failure.reason is not Reason.INVALID_REQUEST:
                     raise
                 if restarted:
                     raise _because(Reason.PAGE_TOKEN_REJECTED, failed) from failed
-                self._log().warning("page token rejected; target begun again", request_id=failed.request_id)
+                self._log().warning("page token rejected; begun again", request_id=failed.request_id)
                 token, restarted = None, True
                 tokens.clear()
                 continue
             self._outcome.pages += 1
-            fresh = [ExportRecord(raw) for raw in records if not _known(raw, seen)]
+            fresh = [raw for raw in records if not _known(raw, self._source.identity, seen)]
             self._outcome.records += len(fresh)
             yield fresh
             # Let go of before the next page is awaited: held on to, the pages of all targets in flight would be
@@ -91,16 +95,25 @@ class PageReader:
             tokens.add(following)
             token = following
 
-    async def _page(self, token: str | None) -> tuple[list[Any], str | None]:
+    async def _page(self, arguments: dict[str, Any], token: str | None) -> tuple[list[Any], str | None]:
+        started = anyio.current_time()
+        try:
+            return await self._proved_page(arguments, token)
+        finally:
+            self._outcome.duration_s += anyio.current_time() - started
+
+    async def _proved_page(
+        self, arguments: dict[str, Any], token: str | None
+    ) -> tuple[list[Any], str | None]:
         account = self._target.account
         credentials = await self._roles.credentials(account, self._slot)
         try:
-            answer = await self._retrying(self._ask, credentials, token)
+            answer = await self._retrying(self._ask, credentials, arguments, token)
         except CallFailed as failed:
             code = failed.failure.error_code
-            if code in EXPIRED_CODES:
+            if code in EXPIRED_CODES or (code == _EC2_EXPIRED and self._source.service == "ec2"):
                 fresh = await self._roles.renew(account, self._slot, stale=credentials)
-                answer = await self._retrying(self._ask, fresh, token)
+                answer = await self._retrying(self._ask, fresh, arguments, token)
             elif code in REGION_OFF_CODES and await self._is_region_off(credentials):
                 raise _because(Reason.REGION_NOT_ENABLED, failed) from failed
             else:
@@ -109,8 +122,10 @@ class PageReader:
             self._roles.accepted(account, credentials)
         return answer[self._source.records_key], answer.get(self._source.response_token) or None
 
-    async def _ask(self, credentials: SessionCredentials, token: str | None) -> dict[str, Any]:
-        asked: dict[str, Any] = {CALL_AS: CallAs(credentials, self._target.region)}
+    async def _ask(
+        self, credentials: SessionCredentials, arguments: dict[str, Any], token: str | None
+    ) -> dict[str, Any]:
+        asked = {CALL_AS: CallAs(credentials, self._target.region), **self._source.arguments, **arguments}
         if token is not None:
             asked[self._source.request_token] = token
         self._outcome.requests += 1
@@ -154,11 +169,11 @@ def _because(reason: Reason, failed: CallFailed) -> CallFailed:
     return CallFailed(failure, request_id=failed.request_id)
 
 
-def _known(raw: Any, seen: set[str | bytes]) -> bool:
-    """Say whether this record was seen, by its ARN or, where it has none, by all of it; and take note of it."""
-    arn = raw.get("arn") if isinstance(raw, dict) else None
+def _known(raw: Any, identity: str, seen: set[str | bytes]) -> bool:
+    """Say whether this record was seen, by its identity or, where it has none, by all of it; and take note of it."""
+    own = raw.get(identity) if isinstance(raw, dict) else None
     try:
-        key = arn if isinstance(arn, str) and arn else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
+        key = own if isinstance(own, str) and own else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
         return False  # nested deeper than can be written again: it is counted whenever it comes
     if key in seen:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import UsageError
-from auditor.model import EXPORT_RECORDS, Target, shown
+from auditor.model import Place, Target, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from auditor.config import Config, PolicySettings
     from auditor.model import Account
@@ -32,18 +32,34 @@ class Filters:
 class Plan:
     """What a run will do."""
 
-    targets: tuple[Target, ...]
+    places: tuple[Place, ...]
     """In the order in which they are started: interleaved, so that no account is asked in a burst."""
     policies: Mapping[str, PolicySettings]
     """The policies judged by, with their settings."""
     scope: Mapping[str, Any]
     """What run.json says of what was planned and what was not."""
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources read in each place."""
+        return tuple(target.source for target in self.places[0].targets)
 
-def make_plan(config: Config, filters: Filters, known_regions: Collection[str]) -> Plan:
+    @property
+    def targets(self) -> Iterator[Target]:
+        """Every target, place by place."""
+        return (target for place in self.places for target in place.targets)
+
+
+def make_plan(
+    config: Config,
+    filters: Filters,
+    known_regions: Collection[str],
+    sources_of: Callable[[Mapping[str, PolicySettings]], Sequence[str]],
+) -> Plan:
     """Return the plan of a run.
 
     :param known_regions: every Region that Lightsail is known to have.
+    :param sources_of: says which sources these policies need, that of the records first.
     :raises UsageError: where a filter names what does not exist, or nothing is left to audit.
     """
     _check(
@@ -66,26 +82,26 @@ def make_plan(config: Config, filters: Filters, known_regions: Collection[str]) 
         for account in config.accounts
         if not filters.accounts or account.id in filters.accounts
     ]
-    targets = tuple(_interleaved(planned))
-    if not targets:
+    places = tuple(_interleaved(planned, sources_of(policies)))
+    if not places:
         raise UsageError("nothing to audit: no account chosen is configured for a Region chosen")
-    return Plan(targets, policies, _scope(config, filters, targets, known_regions))
+    return Plan(places, policies, _scope(config, filters, places, known_regions))
 
 
-def _interleaved(planned: Sequence[tuple[Account, Sequence[str]]]) -> Iterator[Target]:
+def _interleaved(planned: Sequence[tuple[Account, Sequence[str]]], sources: Sequence[str]) -> Iterator[Place]:
     for turn in range(max((len(regions) for _, regions in planned), default=0)):
         for account, regions in planned:
             if turn < len(regions):
-                yield Target(EXPORT_RECORDS, account, regions[turn])
+                yield Place(tuple(Target(source, account, regions[turn]) for source in sources))
 
 
 def _scope(
-    config: Config, filters: Filters, targets: Collection[Target], known_regions: Collection[str]
+    config: Config, filters: Filters, places: Collection[Place], known_regions: Collection[str]
 ) -> dict[str, Any]:
-    accounts = {target.account.id for target in targets}
+    accounts = {place.account.id for place in places}
     in_region: dict[str, int] = dict.fromkeys(known_regions, 0)
-    for target in targets:
-        in_region[target.region] += 1
+    for place in places:
+        in_region[place.region] += 1
     return {
         "kind": "subset" if filters else "full",
         "filters": {

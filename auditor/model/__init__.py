@@ -36,6 +36,7 @@ from auditor.model.target import (
     SNAPSHOTS,
     STACK_RECORDS,
     VOLUMES,
+    Place,
     Target,
 )
 from auditor.model.text import is_plain, shown
@@ -70,6 +71,7 @@ __all__ = [
     "Known",
     "Operation",
     "Outcome",
+    "Place",
     "Reason",
     "Severity",
     "Snapshot",

@@ -47,6 +47,8 @@ class Reason(StrEnum):
     TIMEOUT = "timeout"
     DEADLINE = "deadline"
     INTERRUPTED = "interrupted"
+    DEPENDENCY_FAILED = "dependency-failed"
+    """What says which ids to ask for could not be read."""
     INTERNAL_ERROR = "internal-error"
 
 

@@ -56,6 +56,12 @@ class SnapshotSource:
         return _text(self._raw.get("name"))
 
     @property
+    def is_disk(self) -> bool:
+        """Whether a block disk was exported, and no instance."""
+        kind = self._raw.get("resourceType")
+        return kind == "DiskSnapshot" or (kind is None and "diskSnapshotInfo" in self._raw)
+
+    @property
     def from_resource_arn(self) -> str | None:
         """The ARN of the instance or disk that the snapshot was made from."""
         return _text(self._raw.get("fromResourceArn"))

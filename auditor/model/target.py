@@ -33,3 +33,20 @@ class Target:
     source: str
     account: Account
     region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One account and Region, and its targets: those of the records first, then of the facts about them."""
+
+    targets: tuple[Target, ...]
+
+    @property
+    def account(self) -> Account:
+        """The account."""
+        return self.targets[0].account
+
+    @property
+    def region(self) -> str:
+        """The Region."""
+        return self.targets[0].region

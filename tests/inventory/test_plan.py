@@ -36,7 +36,7 @@ ESTATE = config(
 
 
 def plan(estate: Config = ESTATE, **filters: tuple[str, ...]) -> Plan:
-    return make_plan(estate, Filters(**filters), REGIONS)
+    return make_plan(estate, Filters(**filters), REGIONS, lambda _: (EXPORT_RECORDS,))
 
 
 def pairs(made: Plan) -> list[tuple[str, str]]:

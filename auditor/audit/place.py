@@ -1,0 +1,194 @@
+"""One account and Region: its records read page by page, joined, judged, and every target settled whatever happens."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import anyio
+import structlog
+
+from auditor.audit.joining import Joiner
+from auditor.audit.reading import Reading, internal_error, say_failed, where
+from auditor.aws.pages import PageReader
+from auditor.aws.sources import SOURCES
+from auditor.errors import CallFailed
+from auditor.model import EXPORT_RECORDS, ExportRecord, Failure, Outcome, Reason, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from auditor.audit.findings import FindingMaker
+    from auditor.audit.tally import Tally
+    from auditor.aws.clients import Clients
+    from auditor.aws.roles import Roles
+    from auditor.aws.slots import Slot
+    from auditor.coverage import Ledger
+    from auditor.model import Finding, Place, Target
+    from auditor.policies import Crash, Found, Panel, TargetJudge
+
+log = structlog.get_logger()
+
+
+class PlaceAudit:
+    """Audits the places of one run, one at each call."""
+
+    def __init__(  # noqa: PLR0913 -- the rooms that a place's records pass through
+        self,
+        *,
+        clients: Clients,
+        roles: Roles,
+        panel: Panel,
+        maker: FindingMaker,
+        ledger: Ledger,
+        tally: Tally,
+        request_timeout: float,
+        emit: Callable[[list[Finding]], Awaitable[None]],
+        why_stopped: Callable[[], Failure],
+    ) -> None:
+        self._clients = clients
+        self._roles = roles
+        self._panel = panel
+        self._maker = maker
+        self._ledger = ledger
+        self._tally = tally
+        self._timeout = request_timeout
+        self._emit = emit
+        self._why_stopped = why_stopped
+
+    async def audit(self, place: Place, slot: Slot) -> None:
+        """Read, join, judge and settle a place; nothing but a cancellation gets out of here."""
+        visit = _Visit(self, place, slot)
+        try:
+            await visit.read()
+        except anyio.get_cancelled_exc_class():
+            visit.stopped = self._why_stopped()
+            raise
+        finally:
+            await visit.settle()
+
+    def reader(self, target: Target, outcome: Outcome, slot: Slot) -> PageReader:
+        """Return what reads a target."""
+        return PageReader(
+            self._clients,
+            self._roles,
+            SOURCES[target.source],
+            target,
+            outcome=outcome,
+            slot=slot,
+            request_timeout=self._timeout,
+        )
+
+    def begin(self, target: Target) -> TargetJudge:
+        """Return the judge of a place's records."""
+        return self._panel.begin(lambda crash: _say_crashed(target, crash))
+
+    def count(self, records: Sequence[ExportRecord]) -> None:
+        """Count records that were read."""
+        self._tally.read(records)
+
+    async def report(self, target: Target, found: list[Found]) -> None:
+        """Make findings of what was found, and hand them on."""
+        if found:
+            findings = [self._maker.make(target, each) for each in found]
+            self._tally.found(findings)
+            await self._emit(findings)
+
+    def settle(self, target: Target, outcome: Outcome, failure: Failure | None) -> None:
+        """Give a target its verdict."""
+        verdict = self._ledger.settle(target, outcome, failure)
+        log.debug("target settled", **where(target), verdict=verdict, pages=outcome.pages)
+
+    def judged(self, judge: TargetJudge) -> None:
+        """Count what the judge of a place could not judge."""
+        self._tally.judged(judge)
+
+
+class _Visit:
+    """The state of one place while it is audited."""
+
+    def __init__(self, rooms: PlaceAudit, place: Place, slot: Slot) -> None:
+        self._rooms = rooms
+        self._target, *others = place.targets
+        self._slot = slot
+        self._outcome = Outcome()
+        self._failure: Failure | None = Failure(Reason.INTERNAL_ERROR)  # until something else is known
+        self._judge = rooms.begin(self._target)
+        self._readings = {
+            target.source: Reading(target, lambda target, outcome: rooms.reader(target, outcome, slot))
+            for target in others
+        }
+        self._joiner = Joiner(self._readings) if others else None
+        self.stopped: Failure | None = None
+        """Why the run was cut off, where it was."""
+
+    async def read(self) -> None:
+        """Read the records to their end, and judge each with its facts."""
+        try:
+            self._failure = await self._read_records()
+            if self._joiner is not None:
+                await self._judge_all(await self._joiner.rest())
+        except Exception as error:  # noqa: BLE001 -- a bug of ours must not hide the other places
+            self._failure = internal_error(self._target, error)
+
+    async def _read_records(self) -> Failure | None:
+        reader = self._rooms.reader(self._target, self._outcome, self._slot)
+        try:
+            async with aclosing(reader.pages()) as pages:
+                async for page in pages:
+                    records = [ExportRecord(raw) for raw in page]
+                    del page  # not held while the next one is awaited
+                    self._rooms.count(records)
+                    if self._joiner is not None:
+                        records = await self._joiner.join(records)
+                    found = self._judge.judge(records)
+                    del records
+                    await self._rooms.report(self._target, found)
+        except CallFailed as failed:
+            say_failed(self._target, failed)
+            return failed.failure
+        return None
+
+    async def _judge_all(self, records: list[ExportRecord]) -> None:
+        await self._rooms.report(self._target, self._judge.judge(records))
+
+    async def settle(self) -> None:
+        """Conclude from what was read, and give each target its verdict."""
+        failure = self.stopped or self._failure
+        try:
+            if self._joiner is not None and failure is not None:
+                await self._judge_all(self._joiner.unjoined(failure.reason))
+            await self._rooms.report(self._target, self._judge.conclude(complete=failure is None))
+        except Exception as error:  # noqa: BLE001 -- as above
+            failure = internal_error(self._target, error)
+        self._rooms.judged(self._judge)
+        self._outcome.unjudged = self._judge.unjudged or None
+        self._rooms.settle(self._target, self._outcome, failure)
+        for reading in self._readings.values():
+            self._rooms.settle(reading.target, reading.outcome, self._why_not(reading, failure))
+
+    def _why_not(self, reading: Reading, records: Failure | None) -> Failure | None:
+        """Return why a source of facts was not read as far as it would have been, or None where it was.
+
+        :param records: why the records were not read to their end.
+        """
+        if reading.failure is not None or records is None:
+            return reading.failure
+        if (
+            self.stopped is not None
+            or not self._outcome.requests
+            or records.reason is Reason.REGION_NOT_ENABLED
+        ):
+            return records  # what kept the records from being asked for keeps this too
+        text = f"the records' target ended as {records.reason}"
+        return Failure(Reason.DEPENDENCY_FAILED, records.error_code, f"{EXPORT_RECORDS}: {text}")
+
+
+def _say_crashed(target: Target, crash: Crash) -> None:
+    log.error(
+        "policy crashed; what it looked at is unjudged",
+        **where(target),
+        policy=crash.policy,
+        error=shown(repr(crash.error)),
+        exc_info=crash.error,
+    )
