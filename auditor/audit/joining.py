@@ -110,6 +110,7 @@ class Joiner:
         backing = chain.from_iterable(image.snapshot_ids for found in images.values() for image in found)
         snapshot_ids = {*backing, *_destinations(records, "snap-")}
         snapshots = await self._snapshots(snapshot_ids)
+        await self._read_lists(records)
         volumes = await self._look_up(VOLUMES, "snapshot-id", snapshot_ids, ec2.volume, _origin)
         for record in records:
             image = self._image(record, images)
@@ -120,9 +121,9 @@ class Joiner:
                 snapshots=held,
                 volumes=self._all_of(VOLUMES, made_of, volumes),
                 shared_with=await self._shared_with(image, made_of, held),
-                operation=await self._operation(record),
-                stacks=await self._stacks_of(record),
-                source=await self._source(record),
+                operation=self._operation(record),
+                stacks=self._stacks_of(record),
+                source=self._source(record),
             )
         return records
 
@@ -218,14 +219,22 @@ class Joiner:
 
     # In Lightsail
 
-    async def _operation(self, record: ExportRecord) -> Fact[Operation]:
-        reading = self._readings.get(OPERATIONS)
-        raw = record.raw
-        created = raw.get("createdAt")
-        if reading is None or raw.get("state") == "Succeeded" or not isinstance(created, (int, float)):
-            return NOT_ASKED  # one that succeeded has nothing to tell
-        if self._operations is None:
-            self._operations = await _by_name(reading)
+    async def _read_lists(self, records: Sequence[ExportRecord]) -> None:
+        """Read the lists that could tell of these records, each once."""
+        operations, stacks = self._readings.get(OPERATIONS), self._readings.get(STACK_RECORDS)
+        if operations and self._operations is None and any(map(_may_be_explained, records)):
+            self._operations = await _by_name(operations)
+        if stacks and self._stacks is None:
+            self._stacks = await _by_export(stacks)
+        for listing in {_listing_of(record) for record in records}:
+            reading = self._readings.get(listing)
+            if reading and listing not in self._sources:
+                self._sources[listing] = await _by_arn(reading)
+
+    def _operation(self, record: ExportRecord) -> Fact[Operation]:
+        created = record.raw.get("createdAt")
+        if self._operations is None or not _may_be_explained(record) or not isinstance(created, (int, float)):
+            return NOT_ASKED
         near = [
             (abs(created - at), operation)
             for name in (record.name, record.source.name)
@@ -234,29 +243,29 @@ class Joiner:
         ]
         if near:
             return Known(min(near, key=lambda one: one[0])[1])
-        return reading.unknown or ABSENT
+        return self._readings[OPERATIONS].unknown or ABSENT
 
-    async def _stacks_of(self, record: ExportRecord) -> Fact[tuple[StackRecord, ...]]:
-        reading = self._readings.get(STACK_RECORDS)
-        if reading is None:
-            return NOT_ASKED
+    def _stacks_of(self, record: ExportRecord) -> Fact[tuple[StackRecord, ...]]:
         if self._stacks is None:
-            self._stacks = await _by_export(reading)
-        found = self._stacks.get(str(record.raw.get("arn"))) or self._stacks.get(record.name or "")
-        if found:
-            return Known(tuple(found))
-        return reading.unknown or ABSENT
-
-    async def _source(self, record: ExportRecord) -> Fact[SourceSnapshot]:
-        arn = record.source_arn
-        listing = DISK_SNAPSHOTS if record.source.is_disk else INSTANCE_SNAPSHOTS
-        reading = self._readings.get(listing)
-        if reading is None or arn is None:
             return NOT_ASKED
-        if listing not in self._sources:
-            self._sources[listing] = await _by_arn(reading)
+        found = self._stacks.get(str(record.raw.get("arn"))) or self._stacks.get(record.name or "")
+        return Known(tuple(found)) if found else self._readings[STACK_RECORDS].unknown or ABSENT
+
+    def _source(self, record: ExportRecord) -> Fact[SourceSnapshot]:
+        listing, arn = _listing_of(record), record.source_arn
+        if listing not in self._sources or arn is None:
+            return NOT_ASKED
         found = self._sources[listing].get(arn)
-        return Known(found) if found else reading.unknown or ABSENT
+        return Known(found) if found else self._readings[listing].unknown or ABSENT
+
+
+def _may_be_explained(record: ExportRecord) -> bool:
+    """Say whether the operation has something to tell: one that succeeded has not."""
+    return record.raw.get("state") != "Succeeded"
+
+
+def _listing_of(record: ExportRecord) -> str:
+    return DISK_SNAPSHOTS if record.source.is_disk else INSTANCE_SNAPSHOTS
 
 
 def _own_id(held: Image | Snapshot) -> str:
