@@ -31,13 +31,14 @@ from auditor.audit.tally import Tally
 from auditor.audit.writing import Writer, check_formats
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
+from auditor.aws.opt_in import EnabledRegions, published_regions
 from auditor.aws.regions import lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
 from auditor.coverage import Ledger
-from auditor.errors import InterruptedRun, LedgerError
-from auditor.inventory import make_plan
+from auditor.errors import CallFailed, InterruptedRun, LedgerError
+from auditor.inventory import compared, make_plan
 from auditor.model import Failure, Reason, rfc3339
 from auditor.policies import Panel, catalogue, sources_of
 
@@ -104,6 +105,8 @@ class _Run:
         self._places = anyio.Semaphore(self._concurrency, fast_acquire=True)
         self._tally = Tally()
         self._stopped_by: Exit | None = None
+        self._published: frozenset[str] | None = None
+        """The Regions that Lightsail says it has, where it was asked and answered."""
 
     async def run(self) -> Result:
         self._started = anyio.current_time()
@@ -153,9 +156,11 @@ class _Run:
     async def _audit_all(self, plan: Plan, clients: Clients, writer: Writer) -> None:
         send, receive = anyio.create_memory_object_stream[list["Finding"]](self._concurrency)
         entries = catalogue()
+        roles = Roles(clients, self._timeout)
         audit = PlaceAudit(
             clients=clients,
-            roles=Roles(clients, self._timeout),
+            roles=roles,
+            enabled=EnabledRegions(clients, self._timeout),
             panel=Panel(entries, plan.policies, self._now),
             maker=FindingMaker(self._run_id, self._now, entries, plan.policies),
             ledger=self._ledger,
@@ -171,6 +176,24 @@ class _Run:
                 await self._start_places(plan.places, audit)
         if self._work.cancel_called:
             self._ledger.settle_the_rest(self._why_stopped())
+        else:
+            self._published = await self._lightsails_word(clients, roles)
+
+    async def _lightsails_word(self, clients: Clients, roles: Roles) -> frozenset[str] | None:
+        """Return the Regions that Lightsail says it has, asked as the first account that could be read."""
+        account = next(
+            (target.account for target, outcome in self._ledger.settled_lines() if outcome.pages), None
+        )
+        if account is None:
+            return None
+        try:
+            with anyio.move_on_at(self._work.deadline):
+                async with Slot(self._places) as slot:
+                    credentials = await roles.credentials(account, slot)
+                    return await published_regions(clients, credentials, self._timeout)
+        except CallFailed as failed:
+            log.warning("Lightsail did not say which Regions it has", error=str(failed))
+        return None
 
     async def _start_places(self, places: Sequence[Place], audit: PlaceAudit) -> None:
         most = max(_OPEN_PLACES, _OPEN_FOR_EACH * self._concurrency)
@@ -256,7 +279,7 @@ class _Run:
             config_digest=self._config.digest,
             caller_arn=caller,
             endpoint_overrides=endpoint_overrides,
-            scope=plan.scope,
+            scope={**plan.scope, **compared(lightsail_regions(), self._published)},
             ledger=self._ledger,
             tally=self._tally,
             held=held,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from auditor.audit.findings import FindingMaker
     from auditor.audit.tally import Tally
     from auditor.aws.clients import Clients
+    from auditor.aws.opt_in import EnabledRegions
     from auditor.aws.roles import Roles
     from auditor.aws.slots import Slot
     from auditor.coverage import Ledger
@@ -38,6 +39,7 @@ class PlaceAudit:
         *,
         clients: Clients,
         roles: Roles,
+        enabled: EnabledRegions,
         panel: Panel,
         maker: FindingMaker,
         ledger: Ledger,
@@ -48,6 +50,7 @@ class PlaceAudit:
     ) -> None:
         self._clients = clients
         self._roles = roles
+        self._enabled = enabled
         self._panel = panel
         self._maker = maker
         self._ledger = ledger
@@ -72,6 +75,7 @@ class PlaceAudit:
         return PageReader(
             self._clients,
             self._roles,
+            self._enabled,
             SOURCES[target.source],
             target,
             outcome=outcome,

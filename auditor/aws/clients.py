@@ -74,6 +74,7 @@ class Clients:
     sts: Any
     ec2: Any
     """None where no source of EC2 is read."""
+    account: Any
     endpoint_overrides: dict[str, str]
     """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
     base_secrets: tuple[str, ...] = field(repr=False)
@@ -120,7 +121,10 @@ async def open_clients(
             _check_ca_bundle(session.get_config_variable("ca_bundle"))
             clients = {
                 service: await stack.enter_async_context(session.create_client(service, home, config=config))
-                for service, home in {"sts": region, **dict.fromkeys(sorted(services), _HOME_REGION)}.items()
+                for service, home in {
+                    "sts": region,
+                    **dict.fromkeys(sorted({"account", *services}), _HOME_REGION),
+                }.items()
             }
         except (BotoCoreError, ValueError) as error:
             raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
@@ -129,7 +133,9 @@ async def open_clients(
             _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
-        yield Clients(clients["lightsail"], clients["sts"], clients.get("ec2"), overrides, secrets)
+        yield Clients(
+            clients["lightsail"], clients["sts"], clients.get("ec2"), clients["account"], overrides, secrets
+        )
 
 
 def _choose_caller(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any] | None:

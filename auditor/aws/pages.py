@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from auditor.aws.clients import Clients
     from auditor.aws.credentials import SessionCredentials
+    from auditor.aws.opt_in import EnabledRegions
     from auditor.aws.roles import Roles
     from auditor.aws.slots import Slot
     from auditor.aws.sources import Source
@@ -40,6 +41,7 @@ class PageReader:
         self,
         clients: Clients,
         roles: Roles,
+        enabled: EnabledRegions,
         source: Source,
         target: Target,
         *,
@@ -49,6 +51,7 @@ class PageReader:
     ) -> None:
         self._method = getattr(getattr(clients, source.service), source.method)
         self._roles = roles
+        self._enabled = enabled
         self._source = source
         self._target = target
         self._outcome = outcome
@@ -114,7 +117,7 @@ class PageReader:
             if code in EXPIRED_CODES or (code == _EC2_EXPIRED and self._source.service == "ec2"):
                 fresh = await self._roles.renew(account, self._slot, stale=credentials)
                 answer = await self._retrying(self._ask, fresh, arguments, token)
-            elif code in REGION_OFF_CODES and await self._is_region_off(credentials):
+            elif await self._is_region_off(failed.failure, credentials):
                 raise _because(Reason.REGION_NOT_ENABLED, failed) from failed
             else:
                 raise
@@ -145,11 +148,21 @@ class PageReader:
         if not isinstance(answer.get(self._source.response_token), str | None):
             raise BadResponse(f"a {self._source.response_token} that is no text")
 
-    async def _is_region_off(self, credentials: SessionCredentials) -> bool:
-        """Say whether the Region is off for this account: proved by its being opt-in and the key being good."""
-        if self._outcome.pages or not is_opt_in(self._target.region):
+    async def _is_region_off(self, failure: Failure, credentials: SessionCredentials) -> bool:
+        """Say whether the Region is off for this account, by evidence.
+
+        That is the account's own word; or where it gives none, that the Region is opt-in and refuses a key which is
+        good elsewhere.
+        """
+        account, region = self._target.account, self._target.region
+        if self._outcome.pages or not is_opt_in(region) or failure.reason is not Reason.ACCESS_DENIED:
             return False
-        return await self._roles.prove_accepted(self._target.account, self._slot, credentials)
+        off = await self._enabled.is_off(account, region, self._slot, credentials)
+        if off is not None:
+            return off
+        return failure.error_code in REGION_OFF_CODES and await self._roles.prove_accepted(
+            account, self._slot, credentials
+        )
 
     def _before_retry(self, state: RetryCallState) -> None:
         self._outcome.retries += 1

@@ -49,6 +49,12 @@ def summary(result: Result) -> str:
     return page.getvalue()
 
 
+_REGIONS_DIFFER = {
+    "regions_only_of_lightsail": "NOT AUDITED, for the installed botocore does not know these Regions of Lightsail",
+    "regions_only_of_botocore": "Lightsail does not name these Regions, which botocore knows",
+}
+
+
 def _print_head(console: Console, result: Result) -> None:
     targets = result.record["totals"]["targets"]
     # Where all is skipped, nothing was looked at: that is no complete audit.
@@ -65,6 +71,9 @@ def _print_head(console: Console, result: Result) -> None:
         console.print(
             Text(f"A SUBSET was audited, and nothing is said of the rest: {chosen}", style="bold yellow")
         )
+    for key, text in _REGIONS_DIFFER.items():
+        if scope[key]:
+            console.print(Text(f"{text}: {', '.join(map(shown, scope[key]))}", style="bold yellow"))
 
 
 def _print_findings(console: Console, findings: Mapping[tuple[Severity, str], int]) -> None:

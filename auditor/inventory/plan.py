@@ -88,6 +88,20 @@ def make_plan(
     return Plan(places, policies, _scope(config, filters, places, known_regions))
 
 
+def compared(known_regions: Collection[str], published: Collection[str] | None) -> dict[str, Any]:
+    """Return what run.json says of the Regions that Lightsail has, by botocore and by Lightsail itself.
+
+    :param published: by Lightsail; None where it did not say.
+    """
+    return {
+        "regions_compared": published is not None,
+        "regions_only_of_lightsail": sorted(set(published or ()) - set(known_regions)),
+        "regions_only_of_botocore": sorted(set(known_regions) - set(published))
+        if published is not None
+        else [],
+    }
+
+
 def _interleaved(planned: Sequence[tuple[Account, Sequence[str]]], sources: Sequence[str]) -> Iterator[Place]:
     for turn in range(max((len(regions) for _, regions in planned), default=0)):
         for account, regions in planned:

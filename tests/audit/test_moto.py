@@ -80,7 +80,7 @@ async def test_roles_of_somebody_elses_sts_are_assumed_compared_and_read_with(
     assert {(line["verdict"], line["records"], line["pages"]) for line in lines} == {("complete", 1, 1)}
     assert len(lines) == 6
     assert result.record["caller_arn"] == "arn:aws:sts::123456789012:user/moto"
-    assert sorted(region for _, _, region in keys) == ["eu-west-1"] * 3 + ["us-east-1"] * 3
+    assert sorted(region for _, _, region in keys) == ["eu-west-1"] * 3 + ["us-east-1"] * 4  # GetRegions
     # Whose sessions these are, moto itself says: one for each account that was planned.
     sessions = {(key, token) for key, token, _ in keys}
     owners = [await asyncio.to_thread(_account_of, moto, key, token) for key, token in sessions]

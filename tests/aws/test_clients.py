@@ -121,7 +121,9 @@ async def test_plain_http_to_another_machine_can_be_allowed(monkeypatch: pytest.
         monkeypatch.setenv(name, value)
 
     async with open_clients(concurrency=1, request_timeout=1, allow_http=True) as clients:
-        assert clients.endpoint_overrides == dict.fromkeys(("lightsail", "sts"), "http://192.0.2.1:8000")
+        assert clients.endpoint_overrides == dict.fromkeys(
+            ("account", "lightsail", "sts"), "http://192.0.2.1:8000"
+        )
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1", "http://127.8.9.1:1", "http://[::1]:1"])
@@ -228,4 +230,4 @@ async def test_the_environment_adds_no_second_layer_of_retries(estates: Estates,
 
     line = by_region(result)["us-east-1"]
     assert (line["verdict"], line["requests"], line["retries"]) == ("complete", 4, 2)
-    assert len(seen) == 1 + 2 + 4  # GetCallerIdentity, AssumeRole twice, the pages
+    assert len(seen) == 1 + 2 + 4 + 1  # GetCallerIdentity, AssumeRole twice, the pages, GetRegions

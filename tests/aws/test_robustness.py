@@ -147,7 +147,7 @@ async def test_a_throttled_account_holds_up_no_other_where_few_may_be_asked_at_o
         estate,
         faults=[Fault(FaultKind.THROTTLE, throttled)],
         options=RunOptions(concurrency=1),
-        seen=lambda calls: seen.extend(call.account_id for call in calls),
+        seen=lambda calls: seen.extend(call.account_id for call in calls if call.operation != "GetRegions"),
     )
     last = max(place for place, account in enumerate(seen) if account == healthy)
     assert last < len(seen) / 2
