@@ -20,6 +20,8 @@ KNOWN_STATES = frozenset({"Started", "Succeeded", "Failed"})
 
 
 _LARGEST_GB = 1e12
+_REGION_OF_ARN = 3
+"""arn:partition:service:region:account:resource, counted from zero (AWS General Reference)."""
 _LAST_EPOCH = 253_402_300_799
 """9999-12-31T23:59:59Z, the last second that a calendar holds."""
 
@@ -60,6 +62,27 @@ class SnapshotSource:
         """Whether a block disk was exported, and no instance."""
         kind = self._raw.get("resourceType")
         return kind == "DiskSnapshot" or (kind is None and "diskSnapshotInfo" in self._raw)
+
+    @property
+    def resource_type(self) -> str | None:
+        """`InstanceSnapshot` or `DiskSnapshot`."""
+        return _text(self._raw.get("resourceType"))
+
+    @property
+    def blueprint_id(self) -> str | None:
+        """What the snapshot's instance was first made from, such as `ubuntu_20_04`; None for a disk, which has none.
+
+        :raises UnusableField: where the record does not say.
+        """
+        instance = self._raw.get("instanceSnapshotInfo")
+        if self.resource_type == "InstanceSnapshot" or isinstance(instance, dict):
+            blueprint = _text(_mapping(instance).get("fromBlueprintId"))
+            if blueprint is None:
+                raise UnusableField("sourceInfo.instanceSnapshotInfo.fromBlueprintId")
+            return blueprint
+        if self.resource_type == "DiskSnapshot" or isinstance(self._raw.get("diskSnapshotInfo"), dict):
+            return None
+        raise UnusableField("sourceInfo.instanceSnapshotInfo")
 
     @property
     def from_resource_arn(self) -> str | None:
@@ -192,6 +215,17 @@ class ExportRecord:
     def destination_id(self) -> str | None:
         """What became of it in EC2: `ami-…` or `snap-…`."""
         return _text(_mapping(self.raw.get("destinationInfo")).get("id"))
+
+    @property
+    def region(self) -> str | None:
+        """The Region that it says it lies in, or else that of its ARN; None where neither says."""
+        told = _text(_mapping(self.raw.get("location")).get("regionName"))
+        if told is not None:
+            return told
+        parts = (_text(self.raw.get("arn")) or "").split(":", _REGION_OF_ARN + 2)
+        if len(parts) <= _REGION_OF_ARN + 1 or parts[0] != "arn":
+            return None
+        return parts[_REGION_OF_ARN] or None
 
     def related(self) -> dict[str, str | None]:
         """Return what a finding is routed by: the record, its source, and what became of it."""

@@ -30,6 +30,21 @@ _SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
+_OF_RECORDS_ALONE = """policies:
+  # Of this estate there are the records alone, and nothing that became of them.
+  stale-failed-export: {reasons: false}
+  duplicate-export: {enabled: false}
+  expired-retention: {enabled: false}
+  missing-destination: {enabled: false}
+  only-copy: {enabled: false}
+  public-export: {enabled: false}
+  repeated-failure: {enabled: false}
+  unencrypted-export: {enabled: false}
+  unsupported-blueprint: {enabled: false}
+  unused-export: {enabled: false}
+"""
+
+
 class Expected(NamedTuple):
     """A policy and the record that it is about."""
 
@@ -115,7 +130,7 @@ class Estate:
             if account.external_id is not None:
                 lines.append(f"    external_id: {json.dumps(account.external_id)}")
             lines.append(f"    regions: [{', '.join(self.regions)}]")
-        return "\n".join(lines) + "\n"
+        return "\n".join(lines) + "\n" + _OF_RECORDS_ALONE
 
 
 def generate(  # noqa: PLR0913 -- each is a property of the estate, with a default

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import unicodedata
 from copy import deepcopy
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
+from botocore import xform_name
+from botocore.session import Session
 
 from auditor.config import PolicySettings, parse_duration
-from auditor.model import shown
+from auditor.model import (
+    DISK_SNAPSHOTS,
+    IMAGE_PERMISSIONS,
+    IMAGES,
+    INSTANCE_SNAPSHOTS,
+    NOT_ASKED,
+    OPERATIONS,
+    SNAPSHOT_PERMISSIONS,
+    SNAPSHOTS,
+    STACK_RECORDS,
+    VOLUMES,
+    ExportRecord,
+    Facts,
+    shown,
+)
 from auditor.policies import RecordPolicy, TargetPolicy, builtin, catalogue
 
 if TYPE_CHECKING:
@@ -22,9 +40,21 @@ if TYPE_CHECKING:
     from auditor.policies import Entry, Found
 
     Judge = Callable[..., tuple[list[Found], dict[str, int]]]
+    MakeFacts = Callable[..., Facts]
+    Cases = Callable[..., list[tuple[list[ExportRecord], dict[str, Any]]]]
 
 KINDS = ("Breaks it", "Keeps it", "Can't be judged")
 SECTIONS = ["Why", "What it finds", "Settings", "What to do", "Examples"]
+SOURCES = {
+    "image": {IMAGES},
+    "snapshots": {SNAPSHOTS},
+    "volumes": {VOLUMES},
+    "shared_with": {IMAGE_PERMISSIONS, SNAPSHOT_PERMISSIONS},
+    "operation": {OPERATIONS},
+    "stacks": {STACK_RECORDS},
+    "source": {INSTANCE_SNAPSHOTS, DISK_SNAPSHOTS},
+}
+"""Each fact, and the sources that tell it."""
 HOSTILE = "=cmd|'\x1b[2J\r\n\x00\x7f\x9b\u2028\u202e\u2066<b>\U000e0041\ud800"
 
 every_policy = pytest.mark.parametrize("entry", catalogue().values(), ids=list(catalogue()))
@@ -43,8 +73,22 @@ def sections(entry: Entry) -> dict[str, str]:
     return {heading: text for heading, text in found.items() if heading}
 
 
-def examples(entry: Entry) -> Iterator[tuple[str, str, list[Any]]]:
-    """Each block of the page's examples: its kind, what it is of, and its records."""
+class Example(NamedTuple):
+    """One block of the page's examples.
+
+    A value of it is a record as AWS gives it, or `{"record": …, "facts": …}` where facts are known of it; before them
+    may stand the settings that it is of, as `{"settings": …}`. Of the facts see the fixture of that name.
+    """
+
+    kind: str
+    title: str
+    settings: dict[str, Any]
+    records: list[tuple[Any, dict[str, Any]]]
+    """What AWS gave, and what is known beside it."""
+
+
+def examples(entry: Entry) -> Iterator[Example]:
+    """Each block of the page's examples."""
     blocks: list[tuple[str, list[str]]] = []
     for line in sections(entry)["Examples"].splitlines():
         if re.match(" {4}[^ ]", line):
@@ -55,7 +99,18 @@ def examples(entry: Entry) -> Iterator[tuple[str, str, list[Any]]]:
         kind = next((kind for kind in KINDS if title.startswith(kind)), "")
         assert kind, f"{title!r}: an example of no kind"
         assert title.endswith("::"), f"{title!r}: what follows is no literal block"
-        yield kind, title, list(values("\n".join(lines)))
+        settings: dict[str, Any] = {}
+        records: list[tuple[Any, dict[str, Any]]] = []
+        for value in values("\n".join(lines)):
+            if "settings" in value:
+                assert not records, f"{title!r}: settings stand before the records"
+                settings = value["settings"]
+            elif "record" in value:
+                assert set(value) == {"record", "facts"}, f"{title!r}: a record and its facts"
+                records.append((value["record"], value["facts"]))
+            else:
+                records.append((value, {}))
+        yield Example(kind, title, settings, records)
 
 
 def values(text: str) -> Iterator[Any]:
@@ -68,20 +123,35 @@ def values(text: str) -> Iterator[Any]:
         place = len(text) - len(rest) + used
 
 
-def as_records(raws: list[Any], now: datetime) -> list[Any]:
+Case = tuple[list[ExportRecord], dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def cases(now: datetime, facts: MakeFacts) -> Cases:
+    """`cases(entry, kind, …)` → the records and the settings of each example of these kinds."""
+
+    def of(entry: Entry, *kinds: str) -> list[Case]:
+        return [as_case(example, now, facts) for example in examples(entry) if example.kind in kinds]
+
+    return of
+
+
+def as_case(example: Example, now: datetime, facts: MakeFacts) -> Case:
     """The records of an example, its relative times made real, and each with an ARN."""
-    records = deepcopy(raws)
-    for number, record in enumerate(records):
-        record.setdefault("arn", f"arn:record:{number}")
-        if "createdAt" in record:
-            back, _, word = record["createdAt"].partition(" ")
+    records = []
+    for number, (raw, told) in enumerate(deepcopy(example.records)):
+        raw.setdefault("arn", f"arn:record:{number}")
+        if "createdAt" in raw:
+            back, _, word = raw["createdAt"].partition(" ")
             assert word == "ago"
-            record["createdAt"] = (now - parse_duration(back)).timestamp()
-    return records
+            raw["createdAt"] = (now - parse_duration(back)).timestamp()
+        records.append(ExportRecord(raw, facts(**told)))
+    return records, example.settings
 
 
-def breaking(entry: Entry, now: datetime) -> Iterator[list[Any]]:
-    yield from (as_records(raws, now) for kind, _, raws in examples(entry) if kind == "Breaks it")
+def became(result: tuple[list[Found], dict[str, int]]) -> str:
+    found, unjudged = result
+    return ("Breaks it" if found else "Keeps it") if not unjudged else "Can't be judged"
 
 
 def with_hostile_names(record: dict[str, Any]) -> dict[str, Any]:
@@ -141,6 +211,10 @@ def test_its_page_tells_every_setting_with_its_true_default(entry: Entry) -> Non
         match default:
             case None:
                 assert text == "off"
+            case ():
+                assert text == "none"
+            case bool():
+                assert text == str(default).lower()
             case timedelta():
                 assert parse_duration(text) == default
             case _:
@@ -159,16 +233,66 @@ def test_it_says_what_to_do_and_which_controls_it_serves(entry: Entry) -> None:
 
 @every_policy
 def test_it_has_an_example_of_every_kind(entry: Entry) -> None:
-    assert {kind for kind, _, _ in examples(entry)} == set(KINDS)
-    assert all(raws for _, _, raws in examples(entry))
+    assert {example.kind for example in examples(entry)} == set(KINDS)
+    assert all(example.records for example in examples(entry))
 
 
 @every_policy
-def test_its_examples_are_true(entry: Entry, judge: Judge, now: datetime) -> None:
-    for kind, title, raws in examples(entry):
-        found, unjudged = judge(entry.id, *as_records(raws, now))
-        became = ("Breaks it" if found else "Keeps it") if not unjudged else "Can't be judged"
-        assert became == kind, title
+def test_its_examples_are_true(entry: Entry, judge: Judge, now: datetime, facts: MakeFacts) -> None:
+    for example in examples(entry):
+        records, settings = as_case(example, now, facts)
+        assert became(judge(entry.id, *records, **settings)) == example.kind, example.title
+
+
+@every_policy
+def test_it_needs_no_fact_of_a_source_that_it_does_not_name(entry: Entry, judge: Judge, cases: Cases) -> None:
+    for records, settings in cases(entry, *KINDS):
+        asked = entry.policy.needs(entry.settings_type(**settings))
+        assert asked <= frozenset().union(*SOURCES.values())
+        unasked = {name: NOT_ASKED for name, sources in SOURCES.items() if not sources & asked}
+        bare = [ExportRecord(each.raw, replace(each.facts, **unasked)) for each in records]
+        before, after = judge(entry.id, *records, **settings), judge(entry.id, *bare, **settings)
+        assert said(after[0]) == said(before[0])
+        assert after[1] == before[1]
+
+
+@every_policy
+def test_an_unknown_fact_is_never_taken_for_a_pass_nor_for_a_breach(
+    entry: Entry, judge: Judge, cases: Cases
+) -> None:
+    for records, settings in cases(entry, *KINDS):
+        found, _ = before = judge(entry.id, *records, **settings)
+        for number, record in enumerate(records):
+            for name in SOURCES:
+                unknown = replace(record.facts, **{name: NOT_ASKED})
+                less = [*records]
+                less[number] = ExportRecord(record.raw, unknown)
+                after = judge(entry.id, *less, **settings)
+                assert became(after) in {became(before), "Can't be judged"}, name
+                assert subjects(after[0]) <= subjects(found), name
+
+
+@every_policy
+def test_the_command_that_it_tells_to_run_is_one_of_aws(entry: Entry, judge: Judge, cases: Cases) -> None:
+    for records, settings in cases(entry, "Breaks it"):
+        for record in records:
+            record.raw.setdefault("location", {"regionName": "eu-west-1"})
+        for each in judge(entry.id, *records, **settings)[0]:
+            for command in (each.breach.remediation or "").split(" && "):
+                assert not command or is_known_to_aws(shlex.split(command)), command
+
+
+def is_known_to_aws(words: list[str]) -> bool:
+    """Whether botocore knows the operation, and each of its options, and all that it requires is told."""
+    program, service, name, *rest = words
+    model = Session().get_service_model(service)
+    operation = {xform_name(each, "-"): each for each in model.operation_names}[name]
+    shape = model.operation_model(operation).input_shape
+    assert shape is not None
+    options = {word.removeprefix("--") for word in rest if word.startswith("--")}
+    known = {xform_name(member, "-") for member in shape.members}
+    required = {xform_name(member, "-") for member in shape.required_members}
+    return program == "aws" and options - {"region"} <= known and required <= options and "region" in options
 
 
 @every_policy
@@ -185,40 +309,55 @@ def test_an_arn_alone_never_passes(entry: Entry, judge: Judge) -> None:
 @every_policy
 @pytest.mark.parametrize("arn", [None, "", 1, True, ["arn:record"], {}], ids=repr)
 def test_what_breaks_it_but_has_no_arn_is_unjudged(
-    entry: Entry, arn: object, judge: Judge, now: datetime
+    entry: Entry, arn: object, judge: Judge, cases: Cases
 ) -> None:
-    for records in breaking(entry, now):
-        nameless = [record | {"arn": arn} for record in records]
-        assert judge(entry.id, *nameless) == ([], {entry.id: len(records)})
+    for records, settings in cases(entry, "Breaks it"):
+        nameless = [ExportRecord(record.raw | {"arn": arn}, record.facts) for record in records]
+        assert judge(entry.id, *nameless, **settings) == ([], {entry.id: len(records)})
 
 
 @every_policy
-def test_nothing_that_it_says_changes_from_night_to_night(entry: Entry, judge: Judge, now: datetime) -> None:
-    for records in breaking(entry, now):
-        tonight, _ = judge(entry.id, *records, at=now)
+def test_nothing_that_it_says_changes_from_night_to_night(
+    entry: Entry, judge: Judge, cases: Cases, now: datetime
+) -> None:
+    for records, settings in cases(entry, "Breaks it"):
+        tonight, _ = judge(entry.id, *records, at=now, **settings)
         for later in (timedelta(seconds=1), timedelta(days=1), timedelta(days=99)):
-            then, _ = judge(entry.id, *records, at=now + later)
-            said = [(each.breach.message, each.breach.evidence) for each in tonight]
-            assert [(each.breach.message, each.breach.evidence) for each in then] == said
+            then, _ = judge(entry.id, *records, at=now + later, **settings)
+            assert said(then) == said(tonight)
+
+
+def said(found: list[Found]) -> list[tuple[object, ...]]:
+    """All that a policy says of what it found, in order."""
+    breaches = [each.breach for each in found]
+    return [
+        (one.record.arn, one.message, one.evidence, one.resource, one.remediation, one.cost)
+        for one in breaches
+    ]
+
+
+def subjects(found: list[Found]) -> set[str]:
+    return {(each.breach.resource or each.breach.record).arn for each in found}
 
 
 @every_policy
 @pytest.mark.parametrize("made_hostile", [with_hostile_names, with_hostile_arns_alone])
 def test_its_message_shows_nothing_hostile_raw(
-    entry: Entry, made_hostile: Callable[[Any], dict[str, Any]], judge: Judge, now: datetime
+    entry: Entry, made_hostile: Callable[[Any], dict[str, Any]], judge: Judge, cases: Cases
 ) -> None:
-    for records in breaking(entry, now):
-        found, _ = judge(entry.id, *map(made_hostile, records))
+    for records, settings in cases(entry, "Breaks it"):
+        hostile = [ExportRecord(made_hostile(record.raw), record.facts) for record in records]
+        found, _ = judge(entry.id, *hostile, **settings)
         assert found
         for each in found:
-            message = each.breach.message
-            assert shown(message) == message
-            assert {unicodedata.category(char) for char in message} & {"Cc", "Cf", "Cs", "Zl", "Zp"} == set()
+            for text in (each.breach.message, each.breach.remediation or ""):
+                assert shown(text) == text
+                assert {unicodedata.category(char) for char in text} & {"Cc", "Cf", "Cs", "Zl", "Zp"} == set()
 
 
 @every_policy
-def test_its_evidence_can_be_written_as_json(entry: Entry, judge: Judge, now: datetime) -> None:
-    for records in breaking(entry, now):
-        for each in judge(entry.id, *records)[0]:
+def test_its_evidence_can_be_written_as_json(entry: Entry, judge: Judge, cases: Cases) -> None:
+    for records, settings in cases(entry, "Breaks it"):
+        for each in judge(entry.id, *records, **settings)[0]:
             assert each.breach.evidence
             assert json.loads(json.dumps(each.breach.evidence)) == each.breach.evidence

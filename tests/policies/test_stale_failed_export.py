@@ -162,6 +162,7 @@ def test_its_evidence_is_what_it_rested_on(judge: Judge, ago: Ago) -> None:
         "state": "Failed",
         "created_at": "2025-02-20T12:00:00.250000Z",
         "source_snapshot_arn": "arn:snapshot",
+        "reason": None,
         "last_success_at": "2025-02-19T12:00:00Z",
         "max_age": "3d",
         "target_read_completely": True,

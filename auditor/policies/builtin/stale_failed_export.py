@@ -10,12 +10,15 @@ What it finds
     the same snapshot succeeded later in the same account and Region. No call
     can delete a failed record, so a success is what ends the finding. A failed
     record that does not say what it exported is always found: nothing can show
-    that it was made good.
+    that it was made good. Where Lightsail still keeps the operation, the
+    evidence has AWS's reason of the failure; without it the finding stands.
 
 Settings
     `max_age` (3d): an age of exactly this is allowed.
     `ignore_after` (off): a failure older than this is no longer found. Longer
     than `max_age`.
+    `reasons` (true): whether AWS's reason for a failure is looked up, in the
+    operations that Lightsail still keeps, for the evidence.
     `severity` (high)
 
 What to do
@@ -34,6 +37,13 @@ Examples
          "sourceInfo": {"arn": "arn:of-it"}}
         {"state": "Failed", "createdAt": "4d ago",
          "sourceInfo": {"arn": "arn:of-it"}}
+
+    Breaks it: AWS said why::
+
+        {"record": {"state": "Failed", "createdAt": "4d ago",
+                    "sourceInfo": {"arn": "arn:of-it"}},
+         "facts": {"operation": {"error_code": "ResourceLimitExceeded",
+                                 "error_details": "Too many snapshots"}}}
 
     Breaks it: nothing says what was exported::
 
@@ -66,8 +76,9 @@ from pydantic import model_validator
 
 from auditor.config import Duration, PolicySettings, format_duration
 from auditor.errors import UnusableField
-from auditor.model import Control, ExportRecord, Severity, rfc3339, shown
+from auditor.model import OPERATIONS, Control, ExportRecord, Severity, rfc3339, shown
 from auditor.policies.contract import Breach, Judgement, TargetPolicy
+from auditor.policies.reasons import reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -79,6 +90,7 @@ class Settings(PolicySettings):
     severity: Severity = Severity.HIGH
     max_age: Duration = timedelta(days=3)
     ignore_after: Duration | None = None
+    reasons: bool = True
 
     @model_validator(mode="after")
     def _window_is_open(self) -> Self:
@@ -90,12 +102,19 @@ class Settings(PolicySettings):
 class Policy(TargetPolicy[Settings]):
     """Failed and left."""
 
+    # For the evidence alone: nothing is unjudged for want of it.
+    sources = frozenset({OPERATIONS})
     settings_type = Settings
     remediation = "Export the snapshot again; a later success ends this finding. If the copy is not needed, set ignore_after."
     controls = (
         Control("NIST SP 800-53 r5", "CM-8", "organisational"),
         Control("NIST SP 800-53 r5", "SI-12", "organisational"),
     )
+
+    @classmethod
+    def needs(cls, settings: Settings) -> frozenset[str]:
+        """Return the source: none where no reason is asked for."""
+        return cls.sources if settings.reasons else frozenset()
 
     def begin(self) -> Judgement:
         """Return the judgement of one target."""
@@ -148,6 +167,7 @@ class _Failures(Judgement):
             "state": record.state,
             "created_at": rfc3339(record.created_at),
             "source_snapshot_arn": record.source.arn,
+            "reason": reason_of(record),
             "last_success_at": None if success is None else rfc3339(datetime.fromtimestamp(success, UTC)),
             "max_age": format_duration(self._settings.max_age),
             "target_read_completely": complete,
