@@ -36,7 +36,7 @@ from auditor.coverage import Ledger
 from auditor.errors import InterruptedRun, LedgerError
 from auditor.inventory import make_plan
 from auditor.model import Failure, Reason, rfc3339
-from auditor.policies import Panel, catalogue
+from auditor.policies import Panel, catalogue_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -146,7 +146,7 @@ class _Run:
 
     async def _audit_all(self, plan: Plan, clients: Clients, writer: Writer) -> None:
         send, receive = anyio.create_memory_object_stream[list["Finding"]](self._concurrency)
-        entries = catalogue()
+        entries = catalogue_of(plan.policies)
         audit = TargetAudit(
             clients=clients,
             roles=Roles(clients, self._timeout),
@@ -241,12 +241,13 @@ class _Run:
             stopped_by=self._stopped_by,
             write_errors=writer.errors,
         )
+        entries = catalogue_of(plan.policies)
         record = run_record(
             run_id=self._run_id,
             started_at=rfc3339(self._now),
             finished_at=rfc3339(datetime.now(UTC)),
             botocore_version=botocore_version,
-            policies={policy_id: catalogue()[policy_id].version for policy_id in plan.policies},
+            policies={policy_id: entries[policy_id].version for policy_id in plan.policies},
             config_digest=self._config.digest,
             caller_arn=caller,
             endpoint_overrides=endpoint_overrides,

@@ -58,7 +58,7 @@ class TargetAudit:
         """Read, judge and settle a target; nothing but a cancellation gets out of here."""
         started = anyio.current_time()
         outcome = Outcome()
-        judge = self._panel.begin(lambda crash: _say_crashed(target, crash))
+        judge = self._panel.begin(lambda crash: _say_crashed(target, crash), target)
         failure: Failure | None = Failure(Reason.INTERNAL_ERROR)  # until something else is known
         try:
             failure = await self._read(target, slot, outcome, judge)
