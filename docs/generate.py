@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from auditor.cli.entry import auditor
-from auditor.policies import Entry, catalogue
+from auditor.policies import Entry, built_in
 
 DOCS = Path(__file__).parent
 MADE_BY = "<!-- Made by `python docs/generate.py`; edit the code instead. -->\n\n"
@@ -16,7 +16,7 @@ MADE_BY = "<!-- Made by `python docs/generate.py`; edit the code instead. -->\n\
 
 def pages() -> dict[Path, str]:
     """Return every generated page by its path."""
-    found = {DOCS / "policies" / f"{entry.id}.md": policy_page(entry) for entry in catalogue().values()}
+    found = {DOCS / "policies" / f"{entry.id}.md": policy_page(entry) for entry in built_in().values()}
     return found | {DOCS / "commands.md": commands_page()}
 
 
@@ -35,8 +35,16 @@ def commands_page() -> str:
         command = auditor.get_command(parent, name)
         if command is None:
             raise LookupError(name)
-        context = click.Context(command, info_name=name, parent=parent, terminal_width=80)
-        text += f"\n## auditor {name}\n\n```text\n{command.get_help(context)}\n```\n"
+        text += command_text(command, name, parent)
+    return text
+
+
+def command_text(command: click.Command, name: str, parent: click.Context) -> str:
+    """Return the help of one command, and of those under it."""
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=80)
+    text = f"\n## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        text += "".join(command_text(each, under, context) for under, each in command.commands.items())
     return text
 
 

@@ -40,7 +40,7 @@ from auditor.coverage import Ledger
 from auditor.errors import CallFailed, InterruptedRun, LedgerError
 from auditor.inventory import compared, make_plan
 from auditor.model import Failure, Reason, rfc3339
-from auditor.policies import Panel, catalogue, sources_of
+from auditor.policies import Panel, catalogue_of, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,7 +112,10 @@ class _Run:
         self._started = anyio.current_time()
         self._work.deadline = self._started + self._deadline.total_seconds()
         plan = make_plan(
-            self._config, self._options.filters, lightsail_regions(), partial(sources_of, catalogue())
+            self._config,
+            self._options.filters,
+            lightsail_regions(),
+            partial(sources_of, catalogue_of(self._config.policies)),
         )
         folder = choose_folder(self._options.folder, self._run_id)
         check_formats(self._options.formats, folder, self._config.path)
@@ -155,7 +158,7 @@ class _Run:
 
     async def _audit_all(self, plan: Plan, clients: Clients, writer: Writer) -> None:
         send, receive = anyio.create_memory_object_stream[list["Finding"]](self._concurrency)
-        entries = catalogue()
+        entries = catalogue_of(plan.policies)
         roles = Roles(clients, self._timeout)
         audit = PlaceAudit(
             clients=clients,
@@ -270,12 +273,13 @@ class _Run:
             stopped_by=self._stopped_by,
             write_errors=writer.errors,
         )
+        entries = catalogue_of(plan.policies)
         record = run_record(
             run_id=self._run_id,
             started_at=rfc3339(self._now),
             finished_at=rfc3339(datetime.now(UTC)),
             botocore_version=botocore_version,
-            policies={policy_id: catalogue()[policy_id].version for policy_id in plan.policies},
+            policies={policy_id: entries[policy_id].version for policy_id in plan.policies},
             config_digest=self._config.digest,
             caller_arn=caller,
             endpoint_overrides=endpoint_overrides,

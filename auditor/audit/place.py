@@ -85,7 +85,7 @@ class PlaceAudit:
 
     def begin(self, target: Target) -> TargetJudge:
         """Return the judge of a place's records."""
-        return self._panel.begin(lambda crash: _say_crashed(target, crash))
+        return self._panel.begin(lambda crash: _say_crashed(target, crash), target)
 
     def count(self, records: Sequence[ExportRecord]) -> None:
         """Count records that were read."""

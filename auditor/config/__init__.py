@@ -2,12 +2,14 @@
 
 from auditor.config.durations import Duration, format_duration, parse_duration
 from auditor.config.loading import Config, load_config
+from auditor.config.own import ExpressionSettings
 from auditor.config.schema import json_schema
 from auditor.config.settings import Limits, PolicySettings
 
 __all__ = [
     "Config",
     "Duration",
+    "ExpressionSettings",
     "Limits",
     "PolicySettings",
     "format_duration",

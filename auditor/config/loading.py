@@ -14,6 +14,7 @@ from auditor.config.entries import AccountEntry, Defaults, Document
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
 from auditor.config.nodes import Child, ListNode, MappingNode
+from auditor.config.own import EXPRESSION, ControlSettings, ExpressionSettings, check_own, is_own
 from auditor.config.reading import read_text
 from auditor.config.regions import check_regions
 from auditor.config.settings import Limits
@@ -42,7 +43,8 @@ class Config:
     accounts: tuple[Account, ...]
     """In the file's order, each id once, never empty."""
     policies: Mapping[str, PolicySettings]
-    """Of every known policy: those that are named nowhere with their defaults, those switched off included."""
+    """Of every known policy: those that are named nowhere with their defaults, those switched off included; then
+    `ExpressionSettings` for each of one's own."""
     limits: Limits
     path: str
     """The file that it was read from."""
@@ -120,6 +122,8 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
             return Limits.model_fields
         case () | ("policies", _):
             return model.model_fields
+        case ("policies", _, "controls", int()):
+            return ControlSettings.model_fields
         case _:
             return ()
 
@@ -143,13 +147,40 @@ def _policies(
     for policy, child in written.node.children.items():
         if faults.full:
             break
-        if policy not in policy_settings:
+        if is_own(child):
+            if own := _own_policy(policy, child, root, policy_settings, faults):
+                policies[policy] = own
+        elif policy not in policy_settings:
             near = nearest(policy, policy_settings)
             hint = f"write {near}" if near else f"the policies are {', '.join(sorted(policy_settings))}"
             faults.add(child.line, f"unknown policy {quoted(policy)}; {hint}, or remove it")
         elif settings := _validated(policy_settings[policy], root, ("policies", policy), faults):
             policies[policy] = settings
     return policies
+
+
+def _own_policy(
+    policy: str,
+    child: Child,
+    root: Child,
+    policy_settings: Mapping[str, type[PolicySettings]],
+    faults: Faults,
+) -> PolicySettings | None:
+    """Return the settings of a policy that has an expression; None where they can't be used."""
+    known = policy_settings.get(policy)
+    if known is not None and EXPRESSION not in known.model_fields:
+        faults.add(
+            child.line,
+            f"there is a policy {quoted(policy)} already, which takes no {EXPRESSION}; "
+            "give the one of your own another id",
+        )
+        return None
+    if known is not None:
+        return _validated(known, root, ("policies", policy), faults)
+    settings = _validated(ExpressionSettings, root, ("policies", policy), faults)
+    if settings is not None:
+        check_own(policy, child, settings, faults)
+    return settings
 
 
 def _check_all_regions(root: MappingNode, known: Collection[str], faults: Faults) -> None:

@@ -10,6 +10,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 from auditor.config.durations import format_duration
 from auditor.config.entries import Document
 from auditor.config.environment import NAME
+from auditor.config.own import ExpressionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -35,7 +36,7 @@ def json_schema(
 
     It takes what `load_config` takes, as far as it can be said: not that accounts are listed once, for one.
     """
-    classes: list[type[BaseModel]] = [Document, *policy_settings.values()]
+    classes: list[type[BaseModel]] = [Document, ExpressionSettings, *policy_settings.values()]
     refs, whole = models_json_schema(
         [(model, "validation") for model in classes], schema_generator=_Generator
     )
@@ -43,7 +44,8 @@ def json_schema(
     root = definitions.pop(_name(refs[Document, "validation"]))
     root["properties"]["policies"] |= {
         "properties": {policy: refs[settings, "validation"] for policy, settings in policy_settings.items()},
-        "additionalProperties": False,
+        # A policy that is not known is one of one's own, which its expression makes it.
+        "additionalProperties": refs[ExpressionSettings, "validation"],
     }
     for level in ("Defaults", "AccountEntry"):
         definitions[level]["properties"]["regions"] |= _regions(known_regions)

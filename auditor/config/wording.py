@@ -37,11 +37,15 @@ EXPECTED: Mapping[str, str] = {
     "request_timeout": EXAMPLES,
     "deadline": EXAMPLES,
     "severity": f"one of {', '.join(Severity)}",
+    "message": 'a text, such as "{record.name} is public"',
+    "remediation": "a text that says what to do",
+    "framework": "a text, such as NIST SP 800-53 r5",
     "enabled": "true or false",
 }
 """A key → what to write there."""
 
 _OF_EVERY_POLICY = ("enabled", "severity")
+_OF_A_POLICY = (*_OF_EVERY_POLICY, "message", "remediation", "framework")
 _NEEDED = ("version", "accounts", "id")
 _LONGEST_TEXT = 300
 
@@ -99,7 +103,8 @@ def tell(
     loc = (*at, *error["loc"])
     child, depth = find(root, loc)
     if error["type"] == "missing":
-        faults.add(child.line, _missing(str(loc[-1]), _subject(loc[:-1])))
+        of_policy = loc[:1] == ("policies",)
+        faults.add(child.line, _missing(str(loc[-1]), _subject(loc[:-1]), of_policy=of_policy))
         return
     node = child.node
     if isinstance(node, Scalar) and node.spoiled:
@@ -124,8 +129,9 @@ def unknown_key(key: str, known: Collection[str]) -> str:
     return f"unknown key {quoted(key)}; {hint}, or remove it"
 
 
-def _missing(key: str, subject: str) -> str:
-    expected = EXPECTED.get(key, "a value")
+def _missing(key: str, subject: str, *, of_policy: bool = False) -> str:
+    # The id of a control, say, is none of an account.
+    expected = "a value" if of_policy and key not in _OF_A_POLICY else EXPECTED.get(key, "a value")
     due = expected if expected.startswith(f"{key}:") else f"{key}: {expected}"
     return f"{subject} has no {key}; write {due}" if subject else f"{key} is missing; write {due}"
 

@@ -14,9 +14,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
 from auditor.errors import UnknownFact
+from auditor.model.target import (
+    DISK_SNAPSHOTS,
+    IMAGE_PERMISSIONS,
+    IMAGES,
+    INSTANCE_SNAPSHOTS,
+    OPERATIONS,
+    SNAPSHOT_PERMISSIONS,
+    SNAPSHOTS,
+    STACK_RECORDS,
+    VOLUMES,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from auditor.model.coverage import Reason
 
@@ -166,6 +177,18 @@ class Facts:
 
 
 NO_FACTS = Facts()
+
+_COPIES = frozenset({IMAGES, SNAPSHOTS})
+SOURCES_OF_FACTS: Mapping[str, frozenset[str]] = {
+    "image": frozenset({IMAGES}),
+    "snapshots": _COPIES,
+    "volumes": _COPIES | {VOLUMES},
+    "shared_with": _COPIES | {IMAGE_PERMISSIONS, SNAPSHOT_PERMISSIONS},
+    "operation": frozenset({OPERATIONS}),
+    "stacks": frozenset({STACK_RECORDS}),
+    "source": frozenset({INSTANCE_SNAPSHOTS, DISK_SNAPSHOTS}),
+}
+"""The sources without which a fact is unknown, for each field of `Facts`."""
 
 
 def epoch(text: Any) -> float | None:

@@ -1,6 +1,6 @@
 """The policies: pure judgements of records. No client, clock or file is in sight here."""
 
-from auditor.policies.catalogue import Entry, catalogue
+from auditor.policies.catalogue import Entry, built_in, catalogue, catalogue_of
 from auditor.policies.contract import Breach, Judgement, Policy, RecordPolicy, Resource, TargetPolicy
 from auditor.policies.judging import Crash, Found, Panel, TargetJudge, sources_of
 
@@ -16,6 +16,8 @@ __all__ = [
     "Resource",
     "TargetJudge",
     "TargetPolicy",
+    "built_in",
     "catalogue",
+    "catalogue_of",
     "sources_of",
 ]

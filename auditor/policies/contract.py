@@ -3,6 +3,10 @@
 A policy is one module in `auditor.policies.builtin`. The module's name, with hyphens, is the policy's id; its
 docstring is the policy's page, with a first line that says what it finds and the sections Why, What it finds,
 Settings, What to do and Examples; and it defines `Policy`, a subclass of one of the two kinds below.
+
+A policy of one's own is the same in a distribution of its own, under the entry point group `auditor.policies`: the
+entry point's name is the policy's id, and it leads to such a module, or to the class itself with its page as its
+docstring. See docs/own-policies.md.
 """
 
 from __future__ import annotations
@@ -14,10 +18,10 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from auditor.config import PolicySettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from auditor.model import Control, Cost, ExportRecord
+    from auditor.model import Control, Cost, ExportRecord, Target
 
 S = TypeVar("S", bound=PolicySettings)
 
@@ -86,6 +90,10 @@ class RecordPolicy(Policy[S]):
 
         :raises UnusableField: where the record does not say.
         """
+
+    def judge_of(self, target: Target) -> Callable[[ExportRecord], Breach | None]:  # noqa: ARG002 -- as for needs
+        """Return what judges the records of `target`: for a policy that asks for the account or Region."""
+        return self.judge
 
 
 class TargetPolicy(Policy[S]):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import Unjudgeable, UnusableField
-from auditor.model import EXPORT_RECORDS
-from auditor.policies.contract import RecordPolicy, TargetPolicy
+from auditor.model import EXPORT_RECORDS, ExportRecord
+from auditor.policies.contract import Breach, RecordPolicy, TargetPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from auditor.config import PolicySettings
-    from auditor.model import ExportRecord
+    from auditor.model import Target
     from auditor.policies.catalogue import Entry
-    from auditor.policies.contract import Breach, Judgement
+    from auditor.policies.contract import Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,16 @@ class Crash:
     error: Exception
 
 
+_DEEPEST = 20
+"""Levels of nesting in evidence."""
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+"""The whole numbers that orjson writes."""
+
+
+class NoBreachError(TypeError):
+    """What a policy returned is no `Breach`: a bug in the policy."""
+
+
 class Panel:
     """The policies that a run judges by, bound to its settings and its instant."""
 
@@ -47,16 +58,22 @@ class Panel:
     ) -> None:
         self.by_record: dict[str, RecordPolicy[Any]] = {}
         self.by_target: dict[str, TargetPolicy[Any]] = {}
+        self.broken: dict[str, Exception] = {}
+        """Policies that could not even be made."""
         for policy_id, chosen in settings.items():
-            policy = entries[policy_id].policy(chosen, now, own_accounts)
+            try:
+                policy = entries[policy_id].policy(chosen, now, own_accounts)
+            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+                self.broken[policy_id] = error
+                continue
             if isinstance(policy, RecordPolicy):
                 self.by_record[policy_id] = policy
             elif isinstance(policy, TargetPolicy):
                 self.by_target[policy_id] = policy
 
-    def begin(self, on_crash: Callable[[Crash], None]) -> TargetJudge:
-        """Return the judge of one account and Region."""
-        return TargetJudge(self, on_crash)
+    def begin(self, on_crash: Callable[[Crash], None], target: Target | None = None) -> TargetJudge:
+        """Return the judge of one account and Region: of `target`, where a policy may ask which that is."""
+        return TargetJudge(self, on_crash, target)
 
 
 def sources_of(entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]) -> tuple[str, ...]:
@@ -72,10 +89,8 @@ class TargetJudge:
     said to have crashed, leaves what it was looking at unjudged, and touches nothing else.
     """
 
-    def __init__(self, panel: Panel, on_crash: Callable[[Crash], None]) -> None:
-        self._looks: list[tuple[str, Callable[[ExportRecord], Breach | None]]] = [
-            (policy_id, policy.judge) for policy_id, policy in panel.by_record.items()
-        ]
+    def __init__(self, panel: Panel, on_crash: Callable[[Crash], None], target: Target | None = None) -> None:
+        self._looks: list[tuple[str, Callable[[ExportRecord], Breach | None]]] = []
         """What each policy looks at a record with; one that judges the whole target finds nothing yet."""
         self._by_target: list[tuple[str, Judgement]] = []
         self._lost: list[str] = []
@@ -84,8 +99,21 @@ class TargetJudge:
         self._seen = 0
         self.unjudged: dict[str, int] = {}
         """Policy → number of records that it could not judge."""
+        self.reasons: dict[str, str] = {}
+        """Policy → why it could not judge the first of those."""
         self.unjudged_records = 0
         """Records that at least one policy could not judge."""
+        for policy_id, broken in panel.broken.items():
+            self._lost.append(policy_id)
+            on_crash(Crash(policy_id, broken))
+        for policy_id, by_record in panel.by_record.items():
+            try:
+                look = by_record.judge if target is None else by_record.judge_of(target)
+            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+                self._lost.append(policy_id)
+                on_crash(Crash(policy_id, error))
+            else:
+                self._looks.append((policy_id, look))
         for policy_id, policy in panel.by_target.items():
             try:
                 judgement = policy.begin()
@@ -112,6 +140,8 @@ class TargetJudge:
             for record in named:
                 try:
                     breach = look(record)
+                    if breach is not None:
+                        _check(breach)
                 except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
                     doubtful.add(record)
                     self._stumbled(policy_id, error)
@@ -127,6 +157,8 @@ class TargetJudge:
         for policy_id, judgement in self._by_target:
             try:
                 breaches: Iterable[Breach] = list(judgement.conclude(complete=complete))
+                for breach in breaches:
+                    _check(breach)
             except Exception as error:  # noqa: BLE001 -- as above
                 self._on_crash(Crash(policy_id, error))
                 self.unjudged[policy_id] = self._seen
@@ -137,12 +169,45 @@ class TargetJudge:
 
     def _stumbled(self, policy_id: str, error: Exception) -> None:
         self._cannot_judge(policy_id)
+        self.reasons.setdefault(policy_id, str(error))
         if not isinstance(error, Unjudgeable):
             self._on_crash(Crash(policy_id, error))
 
     def _cannot_judge(self, policy_id: str, records: int = 1) -> None:
         if records:
             self.unjudged[policy_id] = self.unjudged.get(policy_id, 0) + records
+
+
+def _check(breach: object) -> None:
+    """Let nothing but a breach, with the parts that a finding is made of, go for one.
+
+    :raises NoBreachError: where a policy returned something else.
+    """
+    if not isinstance(breach, Breach):
+        raise NoBreachError(f"the policy returned {type(breach).__name__}, and no Breach")
+    message: object = breach.message
+    evidence: object = breach.evidence
+    record: object = breach.record
+    if not isinstance(message, str) or not isinstance(evidence, Mapping):
+        raise NoBreachError(
+            "the policy returned a Breach whose message is no text, or whose evidence is no mapping"
+        )
+    if not isinstance(record, ExportRecord):
+        raise NoBreachError("the policy returned a Breach of something else than a record")
+    if not _can_be_written(evidence):
+        raise NoBreachError("the policy returned evidence that JSON can't say, or that is nested too deeply")
+
+
+def _can_be_written(value: object, levels: int = _DEEPEST) -> bool:
+    if value is None or isinstance(value, (str, bool, float)):
+        return True
+    if isinstance(value, int):
+        return _SMALLEST <= value <= _LARGEST
+    if isinstance(value, Mapping) and levels:
+        return all(isinstance(key, str) and _can_be_written(each, levels - 1) for key, each in value.items())
+    if isinstance(value, (list, tuple)) and levels:
+        return all(_can_be_written(each, levels - 1) for each in value)
+    return False
 
 
 def _is_named(record: ExportRecord) -> bool:
