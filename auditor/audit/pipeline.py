@@ -37,6 +37,7 @@ from auditor.errors import InterruptedRun, LedgerError
 from auditor.inventory import make_plan
 from auditor.model import Failure, Reason, rfc3339
 from auditor.policies import Panel, catalogue
+from auditor.waivers import AcceptedGaps, Looked, Waivers, log_report, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,6 +101,8 @@ class _Run:
         self._patience: Patience | None = None
         self._places = anyio.Semaphore(self._concurrency, fast_acquire=True)
         self._tally = Tally()
+        self._waivers = Waivers(config.waivers, self._now.date())
+        self._accepted_gaps = AcceptedGaps(config.accepted_gaps, self._now.date())
         self._stopped_by: Exit | None = None
 
     async def run(self) -> Result:
@@ -108,7 +111,7 @@ class _Run:
         plan = make_plan(self._config, self._options.filters, lightsail_regions())
         folder = choose_folder(self._options.folder, self._run_id)
         check_formats(self._options.formats, folder, self._config.path)
-        self._ledger = Ledger(plan.targets)
+        self._ledger = Ledger(plan.targets, self._accepted_gaps.accept)
         async with anyio.create_task_group() as around:
             if self._options.handle_signals:
                 await around.start(self._watch_signals)
@@ -151,7 +154,7 @@ class _Run:
             clients=clients,
             roles=Roles(clients, self._timeout),
             panel=Panel(entries, plan.policies, self._now),
-            maker=FindingMaker(self._run_id, self._now, entries, plan.policies),
+            maker=FindingMaker(self._run_id, self._now, entries, plan.policies, self._waivers),
             ledger=self._ledger,
             tally=self._tally,
             request_timeout=self._timeout,
@@ -222,7 +225,16 @@ class _Run:
         record, held = self._record(plan, writer, caller, endpoint_overrides)
         await writer.run_record(record)
         record, held = self._record(plan, writer, caller, endpoint_overrides)
-        return Result(writer.folder, record, held, self._tally.by_kind, self._ledger, writer.patience.ran_out)
+        log_report(record, self._config.path)
+        return Result(
+            writer.folder,
+            record,
+            held,
+            self._tally.by_kind,
+            self._ledger,
+            writer.patience.ran_out,
+            self._tally.waived,
+        )
 
     def _record(
         self, plan: Plan, writer: Writer, caller: str | None, endpoint_overrides: dict[str, str]
@@ -254,6 +266,11 @@ class _Run:
             ledger=self._ledger,
             tally=self._tally,
             held=held,
+            accepted=report(
+                self._waivers,
+                self._accepted_gaps,
+                Looked(self._ledger, self._options.filters, plan.policies),
+            ),
         )
         return record, held
 

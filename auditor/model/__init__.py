@@ -1,5 +1,6 @@
 """The values that every room speaks in: accounts, targets, records, findings, verdicts. Nothing here does I/O."""
 
+from auditor.model.acceptance import Accepted, Waived
 from auditor.model.account import Account
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.facts import (
@@ -57,6 +58,7 @@ __all__ = [
     "STACK_RECORDS",
     "VOLUMES",
     "Absent",
+    "Accepted",
     "Account",
     "Control",
     "Cost",
@@ -81,6 +83,7 @@ __all__ = [
     "Unknown",
     "Verdict",
     "Volume",
+    "Waived",
     "epoch",
     "event_id",
     "finding_id",
