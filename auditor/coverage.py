@@ -3,27 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import LedgerError
 from auditor.model import Failure, Outcome, Reason, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from auditor.model import Target
+    from auditor.model import Accepted, Target
 
 SCHEMA = "auditor.coverage/1"
 
+_GAPS = frozenset({Verdict.PARTIAL, Verdict.FAILED})
 _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 
 
 class Ledger:
     """Opened with the whole plan; each target is settled once."""
 
-    def __init__(self, targets: Iterable[Target]) -> None:
-        self._outcomes: dict[Target, Outcome | None] = dict.fromkeys(targets)
-        self._planned = len(self._outcomes)
+    def __init__(
+        self,
+        targets: Iterable[Target],
+        accept: Callable[[Target, Failure], Accepted | None] = lambda _target, _failure: None,
+    ) -> None:
+        """Open it with the whole plan.
+
+        :param accept: who has accepted that this target can't be read to its end, for this reason.
+        """
+        self._accept = accept
+        self.accepted = 0
+        """Targets that are partial or failed, as somebody has accepted."""
+        planned = tuple(targets)
+        self._outcomes: dict[Target, Outcome | None] = dict.fromkeys(planned)
+        self._planned = len(planned)
         self._breaches: list[str] = []
         self.settled = 0
         self.requests = 0
@@ -43,13 +57,16 @@ class Ledger:
         outcome.verdict = _verdict(outcome, failure)
         if self._outcomes.get(target, outcome) is not None:
             self._breaches.append(
-                f"{target.account.id} {target.region} {target.source} was not planned, or was settled twice"
+                f"{target.account.id} {target.region} was not planned, or was settled twice: {target.source}"
             )
             return outcome.verdict
         self._outcomes[target] = outcome
         self.settled += 1
         self.requests += outcome.requests
         self.verdicts[outcome.verdict] += 1
+        if failure is not None and outcome.verdict in _GAPS:
+            outcome.accepted = self._accept(target, failure)
+            self.accepted += outcome.accepted is not None
         return outcome.verdict
 
     def settle_the_rest(self, failure: Failure) -> None:
@@ -74,7 +91,16 @@ class Ledger:
 
     def percent(self) -> int:
         """Return complete ÷ (all but skipped) in percent, rounded down; 0 with nothing to divide by."""
-        readable = self._planned - self.verdicts[Verdict.SKIPPED]
+        return self._percent_of(self._planned - self.verdicts[Verdict.SKIPPED])
+
+    def percent_after_accepted(self) -> int:
+        """Return complete ÷ (all but skipped and accepted gaps) in percent, rounded down; 0 as above.
+
+        Where all that could not be read was accepted, and nothing was read, nothing is covered all the same.
+        """
+        return self._percent_of(self._planned - self.verdicts[Verdict.SKIPPED] - self.accepted)
+
+    def _percent_of(self, readable: int) -> int:
         return self.verdicts[Verdict.COMPLETE] * 100 // readable if readable else 0
 
     def settled_lines(self) -> Iterator[tuple[Target, Outcome]]:
@@ -106,7 +132,7 @@ def _line(target: Target, outcome: Outcome) -> dict[str, Any]:
         "reason": failure and failure.reason,
         "error_code": failure and failure.error_code,
         "error_message": failure and failure.error_message,
-        "accepted": None,
+        "accepted": outcome.accepted and asdict(outcome.accepted),
         "unjudged": outcome.unjudged or {},
         "pages": outcome.pages,
         "records": outcome.records,

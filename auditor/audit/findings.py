@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from auditor.config import PolicySettings
     from auditor.model import Target
     from auditor.policies import Entry, Found
+    from auditor.waivers import Waivers
 
 SCHEMA = "auditor.finding/1"
 
@@ -22,12 +23,18 @@ class FindingMaker:
     """Makes the findings of one run."""
 
     def __init__(
-        self, run_id: str, now: datetime, entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]
+        self,
+        run_id: str,
+        now: datetime,
+        entries: Mapping[str, Entry],
+        settings: Mapping[str, PolicySettings],
+        waivers: Waivers | None = None,
     ) -> None:
         self._run_id = run_id
         self._observed_at = rfc3339(now)
         self._entries = entries
         self._settings = settings
+        self._waivers = waivers
 
     def make(self, target: Target, found: Found) -> Finding:
         """Return the finding of this breach."""
@@ -35,7 +42,9 @@ class FindingMaker:
         policy = self._entries[found.policy].policy
         resource = found.breach.resource or Resource(record.arn, record.resource_type, record.name)
         status = Status.UNTRACKED
-        known_as = finding_id(PARTITION, target.account.id, target.region, resource.arn, found.policy)
+        where = (target.account.id, target.region, resource.arn)
+        waived = self._waivers.waive(found.policy, *where) if self._waivers is not None else None
+        known_as = finding_id(PARTITION, *where, found.policy)
         return Finding(
             schema=SCHEMA,
             finding_id=known_as,
@@ -56,7 +65,7 @@ class FindingMaker:
             evidence=found.breach.evidence,
             controls=policy.controls,
             cost=found.breach.cost,
-            waiver=None,
+            waiver=waived,
             resolution=None,
             first_seen=None,
             observed_at=self._observed_at,

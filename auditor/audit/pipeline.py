@@ -41,6 +41,7 @@ from auditor.errors import CallFailed, InterruptedRun, LedgerError
 from auditor.inventory import compared, make_plan
 from auditor.model import Failure, Reason, rfc3339
 from auditor.policies import Panel, catalogue_of, sources_of
+from auditor.waivers import AcceptedGaps, Looked, Waivers, log_report, report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,6 +105,8 @@ class _Run:
         self._patience: Patience | None = None
         self._places = anyio.Semaphore(self._concurrency, fast_acquire=True)
         self._tally = Tally()
+        self._waivers = Waivers(config.waivers, self._now.date())
+        self._accepted_gaps = AcceptedGaps(config.accepted_gaps, self._now.date())
         self._stopped_by: Exit | None = None
         self._published: frozenset[str] | None = None
         """The Regions that Lightsail says it has, where it was asked and answered."""
@@ -119,7 +122,7 @@ class _Run:
         )
         folder = choose_folder(self._options.folder, self._run_id)
         check_formats(self._options.formats, folder, self._config.path)
-        self._ledger = Ledger(plan.targets)
+        self._ledger = Ledger(plan.targets, self._accepted_gaps.accept)
         async with anyio.create_task_group() as around:
             if self._options.handle_signals:
                 await around.start(self._watch_signals)
@@ -165,7 +168,7 @@ class _Run:
             roles=roles,
             enabled=EnabledRegions(clients, self._timeout),
             panel=Panel(entries, plan.policies, self._now),
-            maker=FindingMaker(self._run_id, self._now, entries, plan.policies),
+            maker=FindingMaker(self._run_id, self._now, entries, plan.policies, self._waivers),
             ledger=self._ledger,
             tally=self._tally,
             request_timeout=self._timeout,
@@ -254,7 +257,16 @@ class _Run:
         record, held = self._record(plan, writer, caller, endpoint_overrides)
         await writer.run_record(record)
         record, held = self._record(plan, writer, caller, endpoint_overrides)
-        return Result(writer.folder, record, held, self._tally.by_kind, self._ledger, writer.patience.ran_out)
+        log_report(record, self._config.path)
+        return Result(
+            writer.folder,
+            record,
+            held,
+            self._tally.by_kind,
+            self._ledger,
+            writer.patience.ran_out,
+            self._tally.waived,
+        )
 
     def _record(
         self, plan: Plan, writer: Writer, caller: str | None, endpoint_overrides: dict[str, str]
@@ -287,6 +299,11 @@ class _Run:
             ledger=self._ledger,
             tally=self._tally,
             held=held,
+            accepted=report(
+                self._waivers,
+                self._accepted_gaps,
+                Looked(self._ledger, self._options.filters, plan.policies),
+            ),
         )
         return record, held
 

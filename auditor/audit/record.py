@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +65,8 @@ class Result:
     """Every target with its outcome."""
     gave_up: bool
     """Whether an output was given up on that took nothing: a thread of this process still waits for it."""
+    waived: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
+    """How many of these findings are waived."""
 
     @property
     def exit_code(self) -> int:
@@ -104,9 +106,11 @@ def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell
     held += [
         Condition(Exit.NOT_WRITTEN, f"not everything could be written: {error}") for error in write_errors
     ]
-    percent = ledger.percent()
+    percent = ledger.percent_after_accepted()
     if percent < options.min_coverage:
-        held.append(Condition(Exit.INCOMPLETE, f"coverage {percent} % is below {options.min_coverage} %"))
+        after = " after accepted gaps" if ledger.accepted else ""
+        text = f"coverage {percent} %{after} is below {options.min_coverage} %"
+        held.append(Condition(Exit.INCOMPLETE, text))
     if tally.unjudged_records > options.max_unjudged:
         text = f"{tally.unjudged_records} record(s) could not be judged, {options.max_unjudged} allowed"
         held.append(Condition(Exit.INCOMPLETE, text))
@@ -131,10 +135,10 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     ledger: Ledger,
     tally: Tally,
     held: Sequence[Condition],
+    accepted: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return run.json."""
+    """Return run.json; `accepted` is its parts on waivers and accepted gaps."""
     accounts = {target.account.id for target, _ in ledger.settled_lines()}
-    percent = ledger.percent()
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -151,11 +155,13 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
                 "planned": ledger.planned,
                 **{verdict.value: ledger.verdicts[verdict] for verdict in Verdict},
             },
+            "accepted_gaps": ledger.accepted,
             "requests": ledger.requests,
             **tally.totals(),
         },
-        "coverage_percent": percent,
-        "coverage_percent_after_accepted": percent,
+        "coverage_percent": ledger.percent(),
+        "coverage_percent_after_accepted": ledger.percent_after_accepted(),
+        **accepted,
         "exit_conditions": list(dict.fromkeys(int(condition.code) for condition in held)) or [0],
         "exit_code": int(held[0].code) if held else 0,
     }

@@ -27,7 +27,9 @@ class Tally:
         self.unjudged_records = 0
         self.findings = 0
         self.by_kind: Counter[tuple[Severity, str]] = Counter()
-        """By severity and policy."""
+        """By severity and policy, waived ones included."""
+        self.waived: Counter[tuple[Severity, str]] = Counter()
+        """Of these, the waived ones."""
         self.by_status: Counter[str] = Counter()
 
     def read(self, records: Sequence[ExportRecord]) -> None:
@@ -46,6 +48,8 @@ class Tally:
             self.findings += 1
             self.by_kind[finding.severity, finding.policy] += 1
             self.by_status[finding.status] += 1
+            if finding.waiver is not None:
+                self.waived[finding.severity, finding.policy] += 1
 
     def judged(self, judge: TargetJudge) -> None:
         """Count what the judge of one target could not judge."""
@@ -53,8 +57,9 @@ class Tally:
         self.unjudged_records += judge.unjudged_records
 
     def at_least(self, severity: Severity) -> int:
-        """Return how many findings are as grave as `severity`, or graver."""
-        return sum(count for (found, _), count in self.by_kind.items() if found.at_least(severity))
+        """Return how many findings that are not waived are as grave as `severity`, or graver."""
+        unwaived = self.by_kind - self.waived
+        return sum(count for (found, _), count in unwaived.items() if found.at_least(severity))
 
     def totals(self) -> dict[str, Any]:
         """Return these counts as run.json has them."""
@@ -72,5 +77,6 @@ class Tally:
                 "by_policy": dict(by_policy),
                 "by_severity": dict(by_severity),
                 "by_status": dict(self.by_status),
+                "waived": self.waived.total(),
             },
         }

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from auditor.cli.acceptances import cut, print_acceptances
 from auditor.model import Severity, Verdict, shown
 
 if TYPE_CHECKING:
@@ -43,8 +44,9 @@ def summary(result: Result) -> str:
     no_color = bool(os.environ.get("NO_COLOR"))
     console = Console(file=page, width=width, force_terminal=terminal, no_color=no_color, highlight=False)
     _print_head(console, result)
-    _print_findings(console, result.findings)
+    _print_findings(console, result.findings, result.waived)
     _print_gaps(console, result)
+    print_acceptances(console, result.record)
     _print_tail(console, result)
     return page.getvalue()
 
@@ -60,6 +62,8 @@ def _print_head(console: Console, result: Result) -> None:
     # Where all is skipped, nothing was looked at: that is no complete audit.
     complete = targets["complete"] and targets["complete"] + targets["skipped"] == targets["planned"]
     text = f"{'Complete' if complete else 'NOT COMPLETE'}: coverage {result.record['coverage_percent']} %"
+    if result.record["accepted_gaps"]["total"]:
+        text += f", {result.record['coverage_percent_after_accepted']} % after accepted gaps"
     console.print(Text(text, style="bold" if complete else "bold red"))
     counted = ", ".join(f"{targets[verdict]} {verdict}" for verdict in Verdict if targets[verdict])
     console.print(f"{targets['planned']} targets: {counted}")
@@ -76,18 +80,25 @@ def _print_head(console: Console, result: Result) -> None:
             console.print(Text(f"{text}: {', '.join(map(shown, scope[key]))}", style="bold yellow"))
 
 
-def _print_findings(console: Console, findings: Mapping[tuple[Severity, str], int]) -> None:
+def _print_findings(
+    console: Console,
+    findings: Mapping[tuple[Severity, str], int],
+    waived: Mapping[tuple[Severity, str], int],
+) -> None:
     console.print()
     if not findings:
         console.print("No findings in what was read.")
         return
     table = Table("Severity", "Policy", title="Findings", title_justify="left", title_style="bold")
     table.add_column("Findings", justify="right")
+    if waived:
+        table.add_column("Of these waived", justify="right")
     order = list(Severity)
     for (severity, policy), count in sorted(
         findings.items(), key=lambda row: (order.index(row[0][0]), row[0][1])
     ):
-        table.add_row(Text(severity, style=_COLOURS.get(severity, "")), policy, str(count))
+        counts = [str(count), str(waived.get((severity, policy), 0))] if waived else [str(count)]
+        table.add_row(Text(severity, style=_COLOURS.get(severity, "")), policy, *counts)
     console.print(table)
 
 
@@ -121,7 +132,9 @@ def _grouped(gaps: Sequence[Gap]) -> list[tuple[tuple[str, str], list[str]]]:
         if gap.outcome.verdict is Verdict.PARTIAL:
             why += ", in part"
         code = (failure and failure.error_code) or ""
-        what = (_lines(account.id, shown(account.name or "")), _lines(why, shown(code)))
+        accepted = gap.outcome.accepted
+        by = f"accepted until {accepted.until} by {cut(accepted.owner)}" if accepted else ""
+        what = (_lines(account.id, shown(account.name or "")), _lines(why, shown(code), by))
         rows.setdefault(what, []).append(gap.target.region)
     return sorted(rows.items(), key=lambda row: -len(row[1]))
 

@@ -1,19 +1,25 @@
 """accounts.yaml → Config: every fault of the file at once, each with its line and what to write instead."""
 
+from auditor.config.acceptances import AcceptedGap, Waiver
 from auditor.config.durations import Duration, format_duration, parse_duration
 from auditor.config.loading import Config, load_config
 from auditor.config.own import ExpressionSettings
+from auditor.config.patterns import is_pattern, matcher
 from auditor.config.schema import json_schema
 from auditor.config.settings import Limits, PolicySettings
 
 __all__ = [
+    "AcceptedGap",
     "Config",
     "Duration",
     "ExpressionSettings",
     "Limits",
     "PolicySettings",
+    "Waiver",
     "format_duration",
+    "is_pattern",
     "json_schema",
     "load_config",
+    "matcher",
     "parse_duration",
 ]

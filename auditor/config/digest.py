@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from auditor.config.acceptances import AcceptedGap, Waiver
     from auditor.config.settings import Limits, PolicySettings
     from auditor.model import Account
 
 
-def digest(accounts: Iterable[Account], policies: Mapping[str, PolicySettings], limits: Limits) -> str:
+def digest(
+    accounts: Iterable[Account],
+    policies: Mapping[str, PolicySettings],
+    limits: Limits,
+    accepted: Sequence[Waiver | AcceptedGap] = (),
+) -> str:
     """Return the SHA-256, in hex, of the effective configuration, ExternalIds left out.
 
     The order of keys, accounts and Regions, comments, and defaults written out change nothing in it.
@@ -35,9 +42,16 @@ def digest(accounts: Iterable[Account], policies: Mapping[str, PolicySettings], 
             policy: _numbers(settings.model_dump(mode="json")) for policy, settings in policies.items()
         },
         "limits": limits.model_dump(mode="json"),
+        # In the file's order: where two hold, the first is the one that is shown.
+        "accepted": [_meaning(each) for each in accepted],
     }
     written = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(written.encode("ascii")).hexdigest()
+
+
+def _meaning(accepted: Waiver | AcceptedGap) -> dict[str, Any]:
+    written = asdict(accepted) | {"kind": type(accepted).__name__, "until": accepted.until.isoformat()}
+    return {key: value for key, value in written.items() if key != "line"}
 
 
 def _numbers(value: Any) -> Any:

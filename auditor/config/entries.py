@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from auditor.config.acceptances import AcceptedGapEntry, WaiverEntry
 from auditor.config.durations import Duration
 from auditor.config.settings import Limits
 from auditor.model import shown
@@ -103,3 +104,9 @@ class Document(_Entry):
         description="Settings of policies; one that is not named is on, with its defaults.",
     )
     limits: Limits = Field(default_factory=Limits, description="How much a run may take.")
+    waivers: list[WaiverEntry] = Field(
+        default_factory=list, description="Findings that are known and accepted, each until a date."
+    )
+    accepted_gaps: list[AcceptedGapEntry] = Field(
+        default_factory=list, description="What can't be read, and is known and accepted, each until a date."
+    )

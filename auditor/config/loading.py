@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from auditor.config.acceptances import (
+    ACCEPTED_GAPS,
+    WAIVERS,
+    AcceptedGap,
+    AcceptedGapEntry,
+    Waiver,
+    WaiverEntry,
+)
+from auditor.config.accepting import check_acceptances
 from auditor.config.accounts import check_accounts, resolve
 from auditor.config.digest import digest
 from auditor.config.entries import AccountEntry, Defaults, Document
@@ -32,8 +41,15 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-LATER_KEYS = ("organization", "waivers", "accepted_gaps", "history", "destinations")
+LATER_KEYS = ("organization", "history", "destinations")
 """Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
+
+_ENTRIES: Mapping[str, type[BaseModel]] = {
+    "accounts": AccountEntry,
+    WAIVERS: WaiverEntry,
+    ACCEPTED_GAPS: AcceptedGapEntry,
+}
+"""The key of a list → the shape of its entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,10 @@ class Config:
     """The file that it was read from."""
     digest: str
     """SHA-256 in hex of what it means, ExternalIds left out: the same whatever way it is written."""
+    waivers: tuple[Waiver, ...] = ()
+    """In the file's order, those that have ended included."""
+    accepted_gaps: tuple[AcceptedGap, ...] = ()
+    """In the file's order, those that have ended included."""
 
 
 def load_config(
@@ -73,6 +93,7 @@ def load_config(
         line = None if found == "nothing" else root.line
         raise faults.fatal(line, f"the file holds {found}; write keys, the first of them version: 1")
     fill_in(root, environ, faults)
+    check_acceptances(root.node, policy_settings, known_regions, faults)
     _refuse_later_keys(root.node, faults)
     document = _validated(Document, root, (), faults)
     policies = _policies(root, policy_settings, faults)
@@ -81,13 +102,23 @@ def load_config(
     faults.check()
     if document is None:  # pragma: no cover -- there is a fault where there is no document
         raise AssertionError
+    waivers = tuple(
+        Waiver(line, **entry.model_dump())
+        for line, entry in zip(_lines(root.node, WAIVERS), document.waivers, strict=True)
+    )
+    accepted_gaps = tuple(
+        AcceptedGap(line, **entry.model_dump())
+        for line, entry in zip(_lines(root.node, ACCEPTED_GAPS), document.accepted_gaps, strict=True)
+    )
     accounts = tuple(resolve(entry, document.defaults, known_regions) for entry in document.accounts)
     return Config(
         accounts=accounts,
         policies=MappingProxyType(policies),
         limits=document.limits,
         path=str(path),
-        digest=digest(accounts, policies, document.limits),
+        digest=digest(accounts, policies, document.limits, (*waivers, *accepted_gaps)),
+        waivers=waivers,
+        accepted_gaps=accepted_gaps,
     )
 
 
@@ -116,8 +147,8 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
     match place:
         case ("defaults",):
             return Defaults.model_fields
-        case ("accounts", int()):
-            return AccountEntry.model_fields
+        case (str() as of, int()) if of in _ENTRIES:
+            return _ENTRIES[of].model_fields
         case ("limits",):
             return Limits.model_fields
         case () | ("policies", _):
@@ -126,6 +157,16 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
             return ControlSettings.model_fields
         case _:
             return ()
+
+
+def _lines(root: MappingNode, key: str) -> list[int]:
+    """Return the line of each entry of the list under `key`."""
+    written = root.children.get(key)
+    return (
+        [child.line for child in written.node.children]
+        if written and isinstance(written.node, ListNode)
+        else []
+    )
 
 
 def _refuse_later_keys(root: MappingNode, faults: Faults) -> None:

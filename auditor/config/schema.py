@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
+from auditor.config.acceptances import ACCEPTED_GAPS, WAIVERS, AcceptedGapEntry, WaiverEntry
+from auditor.config.accepting import NARROWED_BY, REASONS, SOURCES
 from auditor.config.durations import format_duration
 from auditor.config.entries import Document
 from auditor.config.environment import NAME
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 _VARIABLE = {"type": "string", "pattern": rf"\$\{{{NAME}\}}"}
 """A text that is made of the environment: what it holds is not known before the run."""
+
+_PATTERN = {"type": "string", "pattern": "[*?]"}
+"""A text that stands for several names."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -54,6 +59,9 @@ def json_schema(
         definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
     for setting in definitions["AccountEntry"]["properties"].values():
         setting.pop("default", None)  # an account's defaults are those under defaults
+    known = {"policy": policy_settings, "region": known_regions, "source": SOURCES, "reason": REASONS}
+    for kind, entry in ((WAIVERS, WaiverEntry), (ACCEPTED_GAPS, AcceptedGapEntry)):
+        _narrowed(definitions[entry.__name__], NARROWED_BY[kind], known)
     has_role = {"anyOf": [{"required": ["role_name"]}, {"required": ["role_arn"]}]}
     root["anyOf"] = [
         {"required": ["defaults"], "properties": {"defaults": has_role}},
@@ -71,6 +79,21 @@ def _regions(known: Collection[str]) -> dict[str, Any]:
     region = {"anyOf": [{"type": "string", "enum": sorted(known)}, _VARIABLE]}
     listed = {"type": "array", "items": region, "minItems": 1, "uniqueItems": True}
     return {"anyOf": [{"const": "all"}, listed, _VARIABLE]}
+
+
+def _narrowed(
+    definition: dict[str, Any], keys: tuple[str, ...], known: Mapping[str, Collection[str]]
+) -> None:
+    """Say in the schema of a waiver or accepted gap that one of `keys` is there, and holds a known name or a pattern."""
+    properties = {key: _not_null(setting) for key, setting in definition["properties"].items()}
+    for key in keys:
+        if key in known:
+            properties[key] = {
+                "description": properties[key]["description"],
+                "anyOf": [{"type": "string", "enum": sorted(known[key])}, _PATTERN, _VARIABLE],
+            }
+    definition["properties"] = properties
+    definition["anyOf"] = [{"required": [key]} for key in keys]
 
 
 def _not_null(setting: dict[str, Any]) -> dict[str, Any]:

@@ -41,12 +41,25 @@ EXPECTED: Mapping[str, str] = {
     "remediation": "a text that says what to do",
     "framework": "a text, such as NIST SP 800-53 r5",
     "enabled": "true or false",
+    "waivers": "a list with an entry for each waiver, each with an owner, a reason and an until",
+    "accepted_gaps": "a list with an entry for each gap, each with an owner, an explanation and an until",
+    "policy": "a policy's id, or a pattern",
+    "account": 'twelve digits in quotes, such as "111122223333", or a pattern of them',
+    "region": "a Region's name, or a pattern such as eu-*",
+    "resource": "a finding's resource_arn, or a pattern such as *:ExportSnapshotRecord/0a1b*",
+    "source": "what is read, such as lightsail:GetExportSnapshotRecords, or a pattern",
+    "owner": "who answers for it",
+    "waivers.reason": "why it is accepted",
+    "accepted_gaps.reason": "a reason of the ledger, such as access-denied, or a pattern",
+    "explanation": "why it is accepted",
+    "ticket": "where it was agreed on",
+    "until": "the last day on which it holds, such as 2027-03-31",
 }
-"""A key → what to write there."""
+"""A key, or one of one list alone with that before it → what to write there."""
 
 _OF_EVERY_POLICY = ("enabled", "severity")
 _OF_A_POLICY = (*_OF_EVERY_POLICY, "message", "remediation", "framework")
-_NEEDED = ("version", "accounts", "id")
+_NEEDED = ("version", "accounts", "id", "owner", "waivers.reason", "explanation", "until")
 _LONGEST_TEXT = 300
 
 _HOMES = {
@@ -54,6 +67,7 @@ _HOMES = {
     **dict.fromkeys(("session_name", "session_duration", "regions"), "under defaults, or to an account"),
     **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
     **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
+    **dict.fromkeys(("waivers", "accepted_gaps"), "to the left margin"),
 }
 """A key → where it belongs, for one that was written elsewhere."""
 
@@ -103,8 +117,7 @@ def tell(
     loc = (*at, *error["loc"])
     child, depth = find(root, loc)
     if error["type"] == "missing":
-        of_policy = loc[:1] == ("policies",)
-        faults.add(child.line, _missing(str(loc[-1]), _subject(loc[:-1]), of_policy=of_policy))
+        faults.add(child.line, _missing(loc))
         return
     node = child.node
     if isinstance(node, Scalar) and node.spoiled:
@@ -122,16 +135,20 @@ def unknown_key(key: str, known: Collection[str]) -> str:
         return (
             "merge keys (<<) are not read here; write the keys out, or put what accounts share under defaults"
         )
-    if home := _HOMES.get(key):
+    # Of many things in one place, of one in another: regions of an account, the region of a waiver.
+    singular = key.removesuffix("s") in known
+    if not singular and (home := _HOMES.get(key)):
         return f"{key} has no place here; move it {home}"
     near = nearest(key, known)
     hint = f"write {near}" if near else f"the keys here are {listed(sorted(known))}"
     return f"unknown key {quoted(key)}; {hint}, or remove it"
 
 
-def _missing(key: str, subject: str, *, of_policy: bool = False) -> str:
+def _missing(loc: tuple[str | int, ...]) -> str:
+    key, subject = str(loc[-1]), _subject(loc[:-1])
     # The id of a control, say, is none of an account.
-    expected = "a value" if of_policy and key not in _OF_A_POLICY else EXPECTED.get(key, "a value")
+    foreign = loc[:1] == ("policies",) and key not in _OF_A_POLICY
+    expected = "a value" if foreign else EXPECTED.get(_expected_at(loc), "a value")
     due = expected if expected.startswith(f"{key}:") else f"{key}: {expected}"
     return f"{subject} has no {key}; write {due}" if subject else f"{key} is missing; write {due}"
 
@@ -149,7 +166,7 @@ class _Found:
 
 
 def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str:
-    key = str(place[-1]) if place else ""
+    key = _expected_at(place)
     # A policy's key may be called as one of the file's own, and mean something else.
     of_policy = place[:1] == ("policies",) and len(place) > 1
     known = key in _OF_EVERY_POLICY if of_policy else key in EXPECTED
@@ -157,6 +174,8 @@ def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str
     expected = EXPECTED[key] if known else _expected(kind, context)
     if place[:-1] == ("accounts",):
         key, expected = "accounts", 'a mapping, such as {id: "111122223333"}'
+    if place[:-1] in {("waivers",), ("accepted_gaps",)}:
+        key, expected = "accounts", "a mapping of what it is for, its owner and its until"
     found = _Found(
         kind, context, error["msg"], _subject(place) or "the file", "" if of_policy else key, expected
     )
@@ -167,6 +186,13 @@ def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str
     if kind == "too_short" and not node.children:
         return f"{found.subject} is empty; write {expected or 'something'}"
     return _in_own_words(found, made_of_variables=has_variables(node))
+
+
+def _expected_at(place: tuple[str | int, ...]) -> str:
+    """Return the key of `EXPECTED` that says what belongs at `place`."""
+    key = str(place[-1]) if place else ""
+    own = f"{place[0]}.{key}" if place else ""
+    return own if own in EXPECTED else key
 
 
 def _wrong_scalar(found: _Found, node: Scalar) -> str:
@@ -241,6 +267,10 @@ def _subject(place: tuple[str | int, ...]) -> str:
     match place:
         case ("accounts", int()):
             return "this account"
+        case ("waivers", int()):
+            return "this waiver"
+        case ("accepted_gaps", int()):
+            return "this accepted gap"
         case ("accounts", int(), "id"):
             return "account id"
         case ("policies", policy, _, *_):

@@ -1,5 +1,6 @@
 """The values that every room speaks in: accounts, targets, records, findings, verdicts. Nothing here does I/O."""
 
+from auditor.model.acceptance import Accepted, Waived
 from auditor.model.account import Account
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.facts import (
@@ -60,6 +61,7 @@ __all__ = [
     "STACK_RECORDS",
     "VOLUMES",
     "Absent",
+    "Accepted",
     "Account",
     "Control",
     "Cost",
@@ -85,6 +87,7 @@ __all__ = [
     "Unknown",
     "Verdict",
     "Volume",
+    "Waived",
     "epoch",
     "event_id",
     "finding_id",

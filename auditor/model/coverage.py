@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from auditor.model.acceptance import Accepted
+
 
 class Verdict(StrEnum):
     """How a target ended; each ends in exactly one."""
@@ -69,6 +71,8 @@ class Outcome:
 
     verdict: Verdict | None = None
     failure: Failure | None = None
+    accepted: Accepted | None = None
+    """Who has accepted that it could not be read: the verdict stays what it is."""
     unjudged: Mapping[str, int] | None = None
     """Policy → number of records that it could not judge; None where there are none."""
     pages: int = 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from auditor.model.acceptance import Waived
     from auditor.model.facts import Cost
 
 
@@ -70,7 +71,8 @@ class Finding:
     """The fields that the policy rested on."""
     controls: Sequence[Control]
     cost: Cost | None
-    waiver: None
+    waiver: Waived | None
+    """It is written all the same, and does not count for `--fail-on`."""
     resolution: None
     first_seen: str | None
     observed_at: str

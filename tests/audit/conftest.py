@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+import yaml
 
 from auditor.audit import RunOptions, audit
 from auditor.aws.regions import lightsail_regions
@@ -68,7 +69,12 @@ class Auditing:
 
     def config(self, estate: Estate, extra: str = "") -> Config:
         path = self.folder / f"accounts-{self.runs}.yaml"
-        path.write_text(estate.accounts_yaml() + extra, encoding="utf-8")
+        text, more = estate.accounts_yaml(), yaml.safe_load(extra) or {}
+        if "policies" in more:  # beside those that the estate itself switches off
+            merged = yaml.safe_load(text)
+            merged["policies"] |= more.pop("policies")
+            text, extra = yaml.safe_dump(merged, sort_keys=False), yaml.safe_dump(more) if more else ""
+        path.write_text(text + extra, encoding="utf-8")
         return load_config(
             path,
             policy_settings={policy_id: entry.settings_type for policy_id, entry in catalogue().items()},

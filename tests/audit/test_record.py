@@ -92,6 +92,7 @@ def record_of(conditions_held: list[Condition], ledger: Ledger, tally: Tally) ->
         ledger=ledger,
         tally=tally,
         held=conditions_held,
+        accepted={"waivers": {"total": 0}, "accepted_gaps": {"total": 0}},
     )
 
 
@@ -211,6 +212,7 @@ def test_run_json_has_the_fields_that_were_promised() -> None:
         "totals": {
             "accounts": 4,
             "targets": {"planned": 4, "complete": 2, "partial": 0, "failed": 1, "skipped": 1},
+            "accepted_gaps": 0,
             "requests": 8,
             "records": 3,
             "unknown_states": {"Queued": 2},
@@ -220,10 +222,13 @@ def test_run_json_has_the_fields_that_were_promised() -> None:
                 "by_policy": {"stuck-export": 3},
                 "by_severity": {"high": 2, "low": 1},
                 "by_status": {"untracked": 3},
+                "waived": 0,
             },
         },
         "coverage_percent": 66,
         "coverage_percent_after_accepted": 66,
+        "waivers": {"total": 0},
+        "accepted_gaps": {"total": 0},
         "exit_conditions": [3, 1],
         "exit_code": 3,
     }
