@@ -21,25 +21,25 @@ DISALLOWED = "disallowed-region"
 """Allows every Region by default: nothing is planted for it."""
 
 STRANGER = {"userId": "210987654321"}
-"""An account that is none of the estate's."""
+"""An account that is none of the estate's: what is shared with it is found only with `sharing: true`."""
 ENDED_BLUEPRINTS = ("ubuntu_16_04_2", "centos_7_2009_01", "windows_server_2012", "debian_9_5")
 """Operating systems past their end of life: 2021-04, 2024-06, 2023-10 and 2022-06, by their makers."""
 
 
 def shared_images(make: RecordMaker) -> list[Planted]:
-    """Plant images that everybody may launch, or a stranger may; and one that only a sibling may, which is fine."""
+    """Plant an image that everybody may launch, and two that a stranger or a sibling may: not asked by default."""
     return [
         _copied(make, 20, Fate(image_permissions=(EVERYBODY,)), PUBLIC),
-        _copied(make, 21, Fate(image_permissions=(STRANGER,)), PUBLIC),
+        _copied(make, 21, Fate(image_permissions=(STRANGER,))),
         _copied(make, 22, Fate(image_permissions=({"userId": SIBLING},))),
     ]
 
 
 def shared_snapshots(make: RecordMaker) -> list[Planted]:
-    """Plant a private image of which a snapshot is public, and a disk's snapshot that is shared with a stranger."""
+    """Plant a private image of which a snapshot is public, and disks' snapshots shared with a stranger and a sibling."""
     return [
         _copied(make, 23, Fate(snapshot_permissions=(EVERYBODY,)), PUBLIC),
-        _copied(make, 24, Fate(snapshot_permissions=(STRANGER,)), PUBLIC, disk=True),
+        _copied(make, 24, Fate(snapshot_permissions=(STRANGER,)), disk=True),
         _copied(make, 25, Fate(snapshot_permissions=({"userId": SIBLING},)), disk=True),
     ]
 
