@@ -1,4 +1,4 @@
-"""What the estate answers: AWS JSON 1.1 for Lightsail, XML for STS, and the errors of both.
+"""What the estate answers: AWS JSON 1.1 for Lightsail, XML for STS, and the errors of both; EC2's are in `ec2_xml`.
 
 Protocols: Smithy, `aws.protocols#awsJson1_1` and `aws.protocols#awsQuery`.
 """
@@ -14,7 +14,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LIGHTSAIL, STS = "lightsail", "sts"
+LIGHTSAIL, STS, EC2 = "lightsail", "sts", "ec2"
 """The services, by the name that signatures carry."""
 
 JSON, XML, HTML = "application/x-amz-json-1.1", "text/xml", "text/html"

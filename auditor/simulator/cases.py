@@ -9,9 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from auditor.simulator.afterlife import HARMLESS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from auditor.simulator.afterlife import Fate
     from auditor.simulator.records import Record, RecordMaker
 
 STALE, OVERSIZED, STUCK = "stale-failed-export", "oversized-disk", "stuck-export"
@@ -25,6 +28,10 @@ class Planted(NamedTuple):
     """The policies that it breaks."""
     unjudgeable: tuple[str, ...] = ()
     """The policies that can't tell."""
+    fate: Fate = HARMLESS
+    """What became of it, in an estate that has such things."""
+    about: tuple[tuple[str, str], ...] = ()
+    """Policies that find something else than the record, and its ARN."""
 
 
 Case: TypeAlias = "Callable[[RecordMaker], list[Planted]]"

@@ -5,22 +5,23 @@ from __future__ import annotations
 import time
 import uuid
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from auditor.simulator import sts
-from auditor.simulator.answers import LIGHTSAIL, STS, Answer, ApiError, error_answer
-from auditor.simulator.faults import GET_RECORDS, Fault, FaultKind, Faults, Place
+from auditor.simulator import ec2, ec2_xml, sts
+from auditor.simulator.answers import EC2, LIGHTSAIL, STS, Answer, ApiError, error_answer
+from auditor.simulator.faults import Fault, FaultKind, Faults, Place
 from auditor.simulator.keys import Keys
-from auditor.simulator.lightsail import Pages
-from auditor.simulator.misbehaviour import error_for, mangled
+from auditor.simulator.lightsail import GET_REGIONS, LIST_KEYS, Pages
+from auditor.simulator.misbehaviour import access_denied, error_for, mangled
 from auditor.simulator.signature import Caller, Received, scope, unknown_key, verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from auditor.simulator.estate import Estate, SimAccount
-    from auditor.simulator.lightsail import PageAsked
+    from auditor.simulator.tokens import PageAsked
 
 TARGET_PREFIX = "Lightsail_20161128."
 
@@ -72,7 +73,8 @@ class Endpoint:
         self._estate = estate
         self._faults = Faults(faults)
         self._keys = Keys(estate, clock, credential_lifetime)
-        self._pages = Pages(estate.seed)
+        self._pages = Pages(estate)
+        self._ec2 = ec2.Ec2(estate)
         self._requests = 0
 
     def handle(self, request: Received) -> Handled:
@@ -81,7 +83,7 @@ class Endpoint:
         request_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{self._estate.seed}/{self._requests}"))
         target = request.headers.get("x-amz-target")
         form = {} if target else dict(parse_qsl(request.body.decode("latin-1"), keep_blank_values=True))
-        service = LIGHTSAIL if target else STS
+        service = LIGHTSAIL if target else EC2 if form.get("Version") == ec2.VERSION else STS
         operation = target.removeprefix(TARGET_PREFIX) if target else form.get("Action", "")
         claimed = scope(request) or (None, None, None)
         call = Call(operation, None, claimed[1], None, None, claimed[0])
@@ -90,6 +92,8 @@ class Endpoint:
             handled = self._refused(call, service, caller, request_id)
         elif service == STS:
             handled = self._sts(call, caller, form, request_id)
+        elif service == EC2:
+            handled = self._describe(call, caller, form, request_id)
         else:
             handled = self._lightsail(call, caller, request.body, request_id)
         headers = {**handled.answer.headers, "x-amzn-RequestId": request_id}
@@ -118,7 +122,7 @@ class Endpoint:
     def _lightsail(self, call: Call, caller: Caller, body: bytes, request_id: str) -> Handled:
         call = replace(call, account_id=caller.key.account_id)
         account = self._keys.account(caller.key.account_id)
-        if call.operation != GET_RECORDS:
+        if call.operation not in LIST_KEYS and call.operation != GET_REGIONS:
             error = ApiError("UnknownOperationException", "The operation is not simulated.")
             return self._refused(call, LIGHTSAIL, error, request_id)
         if account is None or caller.key is self._keys.base:
@@ -127,15 +131,42 @@ class Endpoint:
             return self._refused(call, LIGHTSAIL, error, request_id)
         if not account.can_use(caller.region):
             return self._refused(call, LIGHTSAIL, unknown_key(LIGHTSAIL), request_id)
-        asked = self._pages.asked(body, account, caller.region)
+        if call.operation == GET_REGIONS:
+            struck = self._faults.strike(Place(account.id, caller.region, call.operation))
+            error_or_none = error_for(struck[1], LIGHTSAIL, caller.key.arn, "*", call.operation)
+            return self._finished(
+                call, LIGHTSAIL, error_or_none or self._pages.regions(body), struck, request_id
+            )
+        asked = self._pages.asked(call.operation, body, account, caller.region)
         if isinstance(asked, ApiError):
             return self._refused(call, LIGHTSAIL, asked, request_id)
         call = replace(call, page=asked.number, token=asked.token)
-        struck = self._faults.strike(_place(account.id, caller.region, asked))
+        struck = self._faults.strike(_place(account.id, caller.region, call.operation, asked))
         fault = struck[1]
-        error_or_none = error_for(fault, LIGHTSAIL, caller.key.arn, "*")
-        result = error_or_none or self._pages.page(account, caller.region, asked, fault)
+        error_or_none = error_for(fault, LIGHTSAIL, caller.key.arn, "*", call.operation)
+        result = error_or_none or self._pages.page(call.operation, account, caller.region, asked, fault)
         return self._finished(call, LIGHTSAIL, result, struck, request_id)
+
+    def _describe(self, call: Call, caller: Caller, form: dict[str, str], request_id: str) -> Handled:
+        call = replace(call, account_id=caller.key.account_id)
+        account = self._keys.account(caller.key.account_id)
+        if call.operation not in ec2.OPERATIONS:
+            message = f"The action {call.operation} is not valid for this web service."
+            return self._refused(call, EC2, ApiError("InvalidAction", message), request_id)
+        if account is None or caller.key is self._keys.base:
+            error = access_denied(EC2, caller.key.arn, "*", call.operation)
+            return self._refused(call, EC2, error, request_id)
+        if not account.can_use(caller.region):
+            return self._refused(call, EC2, unknown_key(EC2), request_id)
+        asking = ec2.Asking(call.operation, form, account, caller.region)
+        asked = self._ec2.page_asked(asking)
+        if isinstance(asked, ApiError):
+            return self._refused(call, EC2, asked, request_id)
+        call = replace(call, page=asked.number, token=asked.token)
+        struck = self._faults.strike(_place(account.id, caller.region, call.operation, asked))
+        error_or_none = error_for(struck[1], EC2, caller.key.arn, "*", call.operation)
+        result = error_or_none or self._ec2.answer(asking, asked, struck[1], request_id)
+        return self._finished(call, EC2, result, struck, request_id)
 
     def _other_account(self, fault: Fault | None, account_id: str) -> SimAccount | None:
         """Return the account whose credentials a wrong-account fault gives out; None without such a fault."""
@@ -154,7 +185,7 @@ class Endpoint:
         request_id: str,
     ) -> Handled:
         delay, fault = struck
-        answer = error_answer(result, service, request_id) if isinstance(result, ApiError) else result
+        answer = _written(result, service, request_id)
         kind = None if fault is None else fault.kind
         answer = mangled(answer, fault)
         status = None if kind in (FaultKind.HANG, FaultKind.RESET) else answer.status
@@ -165,11 +196,18 @@ class Endpoint:
         return self._finished(call, service, error, (0.0, None), request_id)
 
 
-def _place(account_id: str, region: str, asked: PageAsked) -> Place:
+def _written(result: Answer | ApiError, service: str, request_id: str) -> Answer:
+    if isinstance(result, Answer):
+        return result
+    write = ec2_xml.error_answer if service == EC2 else partial(error_answer, service=service)
+    return write(result, request_id=request_id)
+
+
+def _place(account_id: str, region: str, operation: str, asked: PageAsked) -> Place:
     return Place(
         account_id,
         region,
-        GET_RECORDS,
+        operation,
         asked.number,
         has_token=asked.token is not None,
         after_empty=asked.after_empty,

@@ -8,6 +8,8 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from auditor.simulator.afterlife import Afterlife, AfterlifeMaker
+from auditor.simulator.afterlife_cases import AFTERLIFE_CASES, AFTERLIFE_ODDITIES, untold
 from auditor.simulator.cases import CASES, benign
 from auditor.simulator.oddities import ODDITIES
 from auditor.simulator.records import RecordMaker
@@ -90,6 +92,8 @@ class SimAccount:
     """Records a page, at least 1."""
     max_session_duration: int = 3600
     """Seconds, the role's own limit."""
+    afterlife: Mapping[str, Afterlife] = field(default_factory=dict)
+    """By Region: what the exports left behind; nothing where a Region is absent."""
 
     @property
     def role_arn(self) -> str:
@@ -114,6 +118,8 @@ class Estate:
     """What breaks a policy of default settings at the time of generation."""
     unjudgeable: frozenset[Expected] = frozenset()
     """What a policy can't judge, since a field that it needs is missing."""
+    lightsail_regions: tuple[str, ...] | None = None
+    """The Regions that Lightsail's GetRegions names; None for those that botocore knows."""
 
     def accounts_yaml(self) -> str:
         """Return a configuration that audits all of it, Regions that are not enabled included."""
@@ -144,6 +150,7 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
     planted: float = 0.4,
     chained: bool = False,
     oddities: bool = False,
+    afterlife: bool = False,
     max_session_duration: int = 3600,
 ) -> Estate:
     """Return an estate, the same one for the same arguments.
@@ -151,18 +158,21 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
     Each target has `records_per_target` records, of which about the share `planted` belongs to a case: a policy
     broken, or nearly. The targets take the cases in turn, so that each case occurs once the estate is large enough.
     Every third account, from the second on, has enabled no opt-in Region. With `oddities`, some records miss
-    fields or hold what AWS does not document. `chained` makes the base identity a role's session.
+    fields or hold what AWS does not document. `chained` makes the base identity a role's session. With `afterlife`,
+    each export has left something behind in EC2 and Lightsail, and there are more cases, about that.
 
     :param now: aware; records are dated back from it.
     """
     rng = random.Random(seed)  # noqa: S311 -- repeatable, which is the point
-    turns = itertools.cycle(CASES + ODDITIES if oddities else CASES)
+    turns = itertools.cycle(_cases(oddities=oddities, afterlife=afterlife))
     truth: set[Expected] = set()
     unjudgeable: set[Expected] = set()
     made = []
-    for index, account_id in enumerate(_account_ids(rng, accounts)):
+    # The ids are drawn in between the records, unless they must be known before.
+    ids = list(_account_ids(rng, accounts)) if afterlife else []
+    for index, account_id in enumerate(ids or _account_ids(rng, accounts)):
         enabled = [region for region in regions if index % 3 != 1 or region not in OPT_IN_REGIONS]
-        records = {}
+        records, lives = {}, {}
         for region in enabled:
             maker = RecordMaker(rng, account_id, region, now)
             plants = _plant(maker, turns, records_per_target, planted)
@@ -171,6 +181,12 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
                 place = (account_id, region, plant.record["arn"])
                 truth.update(Expected(policy, *place) for policy in plant.broken)
                 unjudgeable.update(Expected(policy, *place) for policy in plant.unjudgeable)
+            if afterlife:
+                lives[region] = _afterlife(maker, plants, _sibling(index, ids))
+                for plant in plants:
+                    truth.update(Expected(policy, account_id, region, arn) for policy, arn in plant.about)
+                    place = (account_id, region, plant.record["arn"])
+                    unjudgeable.update(Expected(policy, *place) for policy in untold(plant.record))
         made.append(
             SimAccount(
                 account_id,
@@ -180,10 +196,34 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
                 external_id=f"ext-{rng.getrandbits(64):016x}",
                 page_size=page_size,
                 max_session_duration=max_session_duration,
+                afterlife=lives,
             )
         )
     base = _base(rng, chained=chained)
     return Estate(tuple(made), tuple(regions), base, seed, frozenset(truth), frozenset(unjudgeable))
+
+
+def _cases(*, oddities: bool, afterlife: bool) -> tuple[Case, ...]:
+    cases = CASES
+    if oddities:
+        cases += ODDITIES
+    if afterlife:
+        cases += AFTERLIFE_CASES
+    if oddities and afterlife:
+        cases += AFTERLIFE_ODDITIES
+    return cases
+
+
+def _afterlife(maker: RecordMaker, plants: list[Planted], sibling: str | None) -> Afterlife:
+    making = AfterlifeMaker(maker, sibling)
+    for plant in plants:
+        making.follow(plant.record, plant.fate)
+    making.add_bystanders()
+    return making.life
+
+
+def _sibling(index: int, ids: Sequence[str]) -> str | None:
+    return ids[(index + 1) % len(ids)] if len(ids) > 1 else None
 
 
 def _plant(maker: RecordMaker, turns: Iterator[Case], count: int, share: float) -> list[Planted]:

@@ -11,6 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 GET_RECORDS = "GetExportSnapshotRecords"
+LISTED_BY_LIGHTSAIL = frozenset(
+    {
+        GET_RECORDS,
+        "GetOperations",
+        "GetCloudFormationStackRecords",
+        "GetInstanceSnapshots",
+        "GetDiskSnapshots",
+    }
+)
+LISTED_BY_EC2 = frozenset({"DescribeImages", "DescribeSnapshots", "DescribeVolumes"})
+"""The operations that answer in pages."""
 
 
 class FaultKind(StrEnum):
@@ -35,13 +46,13 @@ class FaultKind(StrEnum):
     NOT_UTF8 = "not-utf8"
     """200 with bytes that are no UTF-8."""
     MISSING_KEY = "missing-key"
-    """200 `{}`: no exportSnapshotRecords."""
+    """200 `{}`: no exportSnapshotRecords, or whatever the list is called; EC2's XML without its set."""
     EMPTY_PAGE = "empty-page"
     """An empty page with a token comes before the page."""
     TOKEN_LOOP = "token-loop"  # noqa: S105 -- a kind, not a secret
     """From `page` on, its token leads to A, A's to B, and B's to A."""
     TOKEN_REJECTED = "token-rejected"  # noqa: S105 -- a kind, not a secret
-    """InvalidInputException in answer to a request with a token."""
+    """InvalidInputException in answer to a request with a token; EC2 says InvalidPaginationToken."""
     EXPIRED = "expired"
     ACCESS_DENIED = "access-denied"
     UNAUTHENTICATED = "unauthenticated"
@@ -56,6 +67,10 @@ class FaultKind(StrEnum):
     INVALID_SIGNATURE = "invalid-signature"
     WRONG_ACCOUNT = "wrong-account"
     """AssumeRole gives credentials of another account, which its AssumedRoleUser names."""
+    UNASKED = "unasked"
+    """EC2 adds things to its answer that nobody asked for, one of which stands nowhere."""
+    FEWER = "fewer"
+    """EC2 leaves half of its answer out, and says nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,7 @@ class Fault:
     region: str | None = None
     """The Region that the request was signed for: for STS, wherever the client calls it."""
     operation: str | None = GET_RECORDS
-    """STS's operations are struck only where they are named, or with None."""
+    """Other operations, STS's among them, are struck only where they are named, or with None."""
     page: int | None = None
     """Counted from 1 in the target. A page of STS is 1."""
     times: int | None = None
@@ -83,8 +98,11 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind is FaultKind.WRONG_ACCOUNT and self.operation != "AssumeRole":
             raise ValueError("wrong-account strikes AssumeRole: say so with operation='AssumeRole'")
-        if self.kind in RECORDS_ONLY and self.operation != GET_RECORDS:
-            raise ValueError(f"{self.kind} strikes {GET_RECORDS} only")
+        struck = _STRUCK.get(self.kind)
+        if struck is not None and self.operation not in struck:
+            raise ValueError(
+                f"{self.kind} strikes {', '.join(sorted(struck))} only, and not {self.operation}"
+            )
 
 
 RECORDS_ONLY = frozenset(
@@ -101,6 +119,22 @@ RECORDS_ONLY = frozenset(
     }
 )
 """Kinds that STS has no answer for."""
+
+_LIGHTSAIL_ONLY = frozenset(
+    {
+        FaultKind.NOT_FOUND,
+        FaultKind.OPERATION_FAILURE,
+        FaultKind.ACCOUNT_SETUP_IN_PROGRESS,
+        FaultKind.REGION_SETUP_IN_PROGRESS,
+    }
+)
+_EC2_ONLY = frozenset({FaultKind.UNASKED, FaultKind.FEWER})
+_STRUCK = {
+    **dict.fromkeys(RECORDS_ONLY - _LIGHTSAIL_ONLY, LISTED_BY_LIGHTSAIL | LISTED_BY_EC2),
+    **dict.fromkeys(_LIGHTSAIL_ONLY, LISTED_BY_LIGHTSAIL),
+    **dict.fromkeys(_EC2_ONLY, LISTED_BY_EC2),
+}
+"""The operations that a kind can strike; any, where it is not here."""
 
 
 @dataclass(frozen=True, slots=True)

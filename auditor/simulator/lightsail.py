@@ -1,45 +1,47 @@
-"""Lightsail: GetExportSnapshotRecords, paged.
+"""Lightsail: what it lists in pages, and GetRegions.
 
 Source: Lightsail API reference; the page's size is not documented and cannot be asked for.
 """
 
 from __future__ import annotations
 
-import hashlib
-import re
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
+import botocore.session
 import orjson
 
 from auditor.simulator.answers import Answer, ApiError, json_answer
-from auditor.simulator.faults import FaultKind
+from auditor.simulator.faults import GET_RECORDS, FaultKind
+from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, page_of, token_for
 
 if TYPE_CHECKING:
-    from auditor.simulator.estate import SimAccount
+    from collections.abc import Sequence
+
+    from auditor.simulator.estate import Estate, SimAccount
     from auditor.simulator.faults import Fault
+    from auditor.simulator.records import Record
 
-_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+GET_REGIONS = "GetRegions"
+LIST_KEYS = {
+    GET_RECORDS: "exportSnapshotRecords",
+    "GetOperations": "operations",
+    "GetCloudFormationStackRecords": "cloudFormationStackRecords",
+    "GetInstanceSnapshots": "instanceSnapshots",
+    "GetDiskSnapshots": "diskSnapshots",
+}
+"""What is listed in pages, and where a page holds it."""
 INVALID_TOKEN = ApiError("InvalidInputException", "The page token is not valid.")
-
-
-@dataclass(frozen=True, slots=True)
-class PageAsked:
-    """The page that a request asks for."""
-
-    number: int
-    """Counted from 1."""
-    token: str | None
-    after_empty: bool = False
+_CONTINENTS = {"us": "NA", "ca": "NA", "mx": "NA", "sa": "SA", "eu": "EU", "ap": "AS"}
 
 
 class Pages:
-    """The pages of every target; a token names one of them, and only the server can make it."""
+    """The pages of every target."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    def __init__(self, estate: Estate) -> None:
+        self._estate = estate
 
-    def asked(self, body: bytes, account: SimAccount, region: str) -> PageAsked | ApiError:
+    def asked(self, operation: str, body: bytes, account: SimAccount, region: str) -> PageAsked | ApiError:
         """Return the page that `body`, the request's, asks for."""
         try:
             content = orjson.loads(body)
@@ -47,34 +49,84 @@ class Pages:
             return ApiError("SerializationException", "The request is no JSON.")
         token = content.get("pageToken") if isinstance(content, dict) else None
         if token is None:
-            return PageAsked(1, None)
+            return FIRST_PAGE
         if not isinstance(token, str):
             return ApiError("SerializationException", "pageToken is no string.")
-        mark, _, number = token.partition("-")[0].partition(".")
-        if not _NUMBER.fullmatch(number) or token != self._token(account, region, int(number), mark):
-            return INVALID_TOKEN
-        return PageAsked(int(number), token, after_empty=mark == "e")
+        return page_of(self._listing(operation, account, region), token) or INVALID_TOKEN
 
-    def page(self, account: SimAccount, region: str, asked: PageAsked, fault: Fault | None) -> Answer:
+    def page(
+        self, operation: str, account: SimAccount, region: str, asked: PageAsked, fault: Fault | None
+    ) -> Answer:
         """Return the page that was asked for; beyond the last one, an empty last page."""
-        records = account.records.get(region, ())
+        key, listing = LIST_KEYS[operation], self._listing(operation, account, region)
+        records = _listed(operation, account, region)
         start = (asked.number - 1) * account.page_size
         following: int | None = asked.number + 1
         if fault is not None and fault.kind is FaultKind.EMPTY_PAGE:
-            token = self._token(account, region, asked.number, "e")
-            return json_answer({"exportSnapshotRecords": [], "nextPageToken": token})
+            return json_answer({key: [], "nextPageToken": token_for(listing, asked.number, EMPTY)})
         if fault is not None and fault.kind is FaultKind.TOKEN_LOOP:
             # Two pages after the first one lead to each other, be there records in them or not.
             following = asked.number + 1 if asked.number < (fault.page or 1) + 2 else asked.number - 1
         elif start + account.page_size >= len(records):
             following = None
-        content: dict[str, object] = {
-            "exportSnapshotRecords": list(records[start : start + account.page_size])
-        }
+        content: dict[str, object] = {key: list(records[start : start + account.page_size])}
         if following is not None:
-            content["nextPageToken"] = self._token(account, region, following)
+            content["nextPageToken"] = token_for(listing, following)
         return json_answer(content)
 
-    def _token(self, account: SimAccount, region: str, number: int, mark: str = "p") -> str:
-        seal = hashlib.sha256(f"{self._seed}/{account.id}/{region}/{mark}.{number}".encode()).hexdigest()
-        return f"{mark}.{number}-{seal}"
+    def regions(self, body: bytes) -> Answer | ApiError:
+        """Answer GetRegions, which tells every account the same."""
+        try:
+            content = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            return ApiError("SerializationException", "The request is no JSON.")
+        with_zones = isinstance(content, dict) and content.get("includeAvailabilityZones") is True
+        names = self._estate.lightsail_regions or _regions_of_botocore()
+        return json_answer({"regions": [_region(name, with_zones=with_zones) for name in names]})
+
+    def _listing(self, operation: str, account: SimAccount, region: str) -> str:
+        return f"{self._estate.seed}/{operation}/{account.id}/{region}"
+
+
+def _listed(operation: str, account: SimAccount, region: str) -> Sequence[Record]:
+    if operation == GET_RECORDS:
+        return account.records.get(region, ())
+    afterlife = account.afterlife.get(region)
+    if afterlife is None:
+        return ()
+    return {
+        "GetOperations": afterlife.operations,
+        "GetCloudFormationStackRecords": afterlife.stacks,
+        "GetInstanceSnapshots": afterlife.instance_snapshots,
+        "GetDiskSnapshots": afterlife.disk_snapshots,
+    }[operation]
+
+
+@cache
+def _regions_of_botocore() -> tuple[str, ...]:
+    return tuple(botocore.session.get_session().get_available_regions("lightsail"))
+
+
+@cache
+def _places() -> dict[str, str]:
+    """Return what botocore calls each Region, such as `US East (N. Virginia)`."""
+    partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")
+    return {
+        name: region["description"]
+        for partition in partitions["partitions"]
+        for name, region in partition["regions"].items()
+    }
+
+
+def _region(name: str, *, with_zones: bool) -> Record:
+    place = _places().get(name, name)
+    shown = place.partition("(")[2].rstrip(")") or place
+    zones = [{"zoneName": f"{name}{letter}", "state": "available"} for letter in "abc"] if with_zones else []
+    return {
+        "continentCode": _CONTINENTS.get(name.partition("-")[0], "AS"),
+        "description": f"This region is recommended to serve users near {shown}",
+        "displayName": shown,
+        "name": name,
+        "availabilityZones": zones,
+        "relationalDatabaseAvailabilityZones": [],
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from auditor.simulator.answers import HTML, STS, Answer, ApiError
+from auditor.simulator.answers import EC2, HTML, JSON, STS, Answer, ApiError
 from auditor.simulator.faults import GET_RECORDS, Fault, FaultKind
 from auditor.simulator.signature import expired, unknown_key
 
@@ -53,7 +53,34 @@ _STS = {
 }
 
 
-def error_for(fault: Fault | None, service: str, caller_arn: str, resource: str) -> ApiError | None:
+# EC2 API reference, Error codes.
+_EC2 = {
+    FaultKind.THROTTLE: ApiError("RequestLimitExceeded", "Request limit exceeded.", 503),
+    FaultKind.EXPIRED: expired(EC2),
+    FaultKind.UNRECOGNIZED_CLIENT: unknown_key(EC2),
+    FaultKind.UNAUTHENTICATED: unknown_key(EC2),
+    FaultKind.INVALID_SIGNATURE: unknown_key(EC2),
+    FaultKind.INVALID_INPUT: ApiError("InvalidParameterValue", "The input is not valid."),
+    FaultKind.TOKEN_REJECTED: ApiError(
+        "InvalidPaginationToken", "The specified pagination token is not valid."
+    ),
+    FaultKind.OPT_IN_REQUIRED: ApiError(
+        "OptInRequired",
+        "You are not subscribed to this service. Please go to http://aws.amazon.com to subscribe.",
+        403,
+    ),
+    FaultKind.REQUEST_EXPIRED: ApiError("RequestExpired", "Request has expired."),
+}
+_INTERNAL_CODES = {
+    STS: ("InternalFailure", "ServiceUnavailable"),
+    EC2: ("InternalError", "Unavailable"),
+}
+"""What a service calls a 500 and a 503; Lightsail has one name for both."""
+
+
+def error_for(
+    fault: Fault | None, service: str, caller_arn: str, resource: str, operation: str = GET_RECORDS
+) -> ApiError | None:
     """Return the error of AWS's that `fault` is; None where it is no error of AWS's.
 
     `resource` is what the caller asked for: a role's ARN, or `*`.
@@ -61,16 +88,23 @@ def error_for(fault: Fault | None, service: str, caller_arn: str, resource: str)
     if fault is None:
         return None
     if fault.kind is FaultKind.ACCESS_DENIED:
-        return access_denied(service, caller_arn, resource)
+        return access_denied(service, caller_arn, resource, operation)
     if fault.kind is FaultKind.SERVICE_ERROR:
-        codes = ("InternalFailure", "ServiceUnavailable") if service == STS else ("ServiceException",) * 2
+        codes = _INTERNAL_CODES.get(service, ("ServiceException",) * 2)
         return ApiError(codes[fault.status != 500], _INTERNAL, fault.status)  # noqa: PLR2004 -- HTTP's own
-    return (_STS if service == STS else _LIGHTSAIL).get(fault.kind)
+    return {STS: _STS, EC2: _EC2}.get(service, _LIGHTSAIL).get(fault.kind)
 
 
-def access_denied(service: str, caller_arn: str, resource: str) -> ApiError:
+def access_denied(service: str, caller_arn: str, resource: str, operation: str = GET_RECORDS) -> ApiError:
     """Return a refusal, in IAM's words."""
-    action = "sts:AssumeRole" if service == STS else f"lightsail:{GET_RECORDS}"
+    if service == EC2:
+        return ApiError(
+            "UnauthorizedOperation",
+            f"You are not authorized to perform this operation. User: {caller_arn} is not authorized to perform: "
+            f"ec2:{operation} because no identity-based policy allows the ec2:{operation} action",
+            403,
+        )
+    action = "sts:AssumeRole" if service == STS else f"lightsail:{operation}"
     message = f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource}"
     return (
         ApiError("AccessDenied", message, 403)
@@ -89,6 +123,6 @@ def mangled(answer: Answer, fault: Fault | None) -> Answer:
         case FaultKind.NOT_UTF8:
             half = len(answer.body) // 2
             return replace(answer, body=answer.body[:half] + b"\xff\xfe\x80" + answer.body[half:])
-        case FaultKind.MISSING_KEY:
+        case FaultKind.MISSING_KEY if answer.content_type == JSON:
             return replace(answer, body=b"{}")
     return answer

@@ -74,8 +74,8 @@ class RecordMaker:
     def export(self, source: Source, state: str, age: timedelta) -> Record:
         """Return the record of an export of `source` that was asked for `age` before now."""
         record: Record = {
-            "name": f"ExportSnapshotRecord-{self._guid()}",
-            "arn": self._arn("ExportSnapshotRecord"),
+            "name": f"ExportSnapshotRecord-{self.guid()}",
+            "arn": self.arn("ExportSnapshotRecord"),
             "createdAt": round((self.now - age).timestamp(), 3),
             "location": {"availabilityZone": "all", "regionName": self.region},
             "resourceType": "ExportSnapshotRecord",
@@ -97,15 +97,17 @@ class RecordMaker:
             "resourceType": f"{kind}Snapshot",
             "createdAt": round(taken, 3),
             "name": f"{name}-{int(taken)}",
-            "arn": self._arn(f"{kind}Snapshot"),
+            "arn": self.arn(f"{kind}Snapshot"),
             "fromResourceName": name,
-            "fromResourceArn": self._arn(kind),
+            "fromResourceArn": self.arn(kind),
             member: detail,
         }
         return Source(info)
 
-    def _arn(self, kind: str) -> str:
-        return f"arn:aws:lightsail:{self.region}:{self.account_id}:{kind}/{self._guid()}"
+    def arn(self, kind: str) -> str:
+        """Return the ARN of a new thing of Lightsail's, such as an `InstanceSnapshot`."""
+        return f"arn:aws:lightsail:{self.region}:{self.account_id}:{kind}/{self.guid()}"
 
-    def _guid(self) -> str:
+    def guid(self) -> str:
+        """Return a new id, as Lightsail makes them."""
         return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))

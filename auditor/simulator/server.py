@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -45,6 +46,11 @@ class Running:
     in_flight: int = 0
     max_in_flight: int = 0
     """The most requests that were in flight at once."""
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each operation was called, by its name, refusals included."""
+        return Counter(call.operation for call in self.calls)
 
     @property
     def environ(self) -> dict[str, str]:

@@ -135,6 +135,7 @@ def test_a_service_error_can_be_a_503() -> None:
 
 
 def test_every_kind_is_an_error_of_awss_or_has_a_test_of_its_own() -> None:
+    # Or in test_ec2: EC2's own.
     in_test_faults = {
         FaultKind.LATENCY,
         FaultKind.HANG,
@@ -148,6 +149,8 @@ def test_every_kind_is_an_error_of_awss_or_has_a_test_of_its_own() -> None:
         FaultKind.TOKEN_LOOP,
         FaultKind.TOKEN_REJECTED,
         FaultKind.WRONG_ACCOUNT,
+        FaultKind.UNASKED,
+        FaultKind.FEWER,
     }
     assert set(LIGHTSAIL_ERRORS) | in_test_faults == set(FaultKind)
     assert not set(LIGHTSAIL_ERRORS) & in_test_faults
