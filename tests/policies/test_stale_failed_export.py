@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from auditor.model import Severity
+from auditor.model import ExportRecord, Facts, Severity
 from auditor.policies import catalogue
 
 if TYPE_CHECKING:
@@ -167,6 +167,21 @@ def test_its_evidence_is_what_it_rested_on(judge: Judge, ago: Ago) -> None:
         "max_age": "3d",
         "target_read_completely": True,
     }
+
+
+def test_it_tells_the_reason_of_aws_where_that_is_to_be_had_and_is_judged_where_not(
+    judge: Judge, ago: Ago, facts: Callable[..., Facts]
+) -> None:
+    def reason(**told: Any) -> object:
+        ((found,), unjudged) = judge(ID, ExportRecord(failed(ago(days=9)), facts(**told)))
+        assert unjudged == {}
+        return found.breach.evidence["reason"]
+
+    told = {"error_code": "LimitExceeded", "error_details": "too many\x1b[2J"}
+    assert reason(operation=told) == {"error_code": "LimitExceeded", "error_details": "too many\\x1b[2J"}
+    assert reason(operation={}) == {"error_code": None, "error_details": None}
+    assert reason(operation=None) is None
+    assert reason() is None
 
 
 def test_on_a_target_that_was_not_read_to_its_end_it_concludes_and_says_so(judge: Judge, ago: Ago) -> None:
