@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -14,10 +14,11 @@ from auditor.simulator.faults import GET_RECORDS, Fault, FaultKind, Faults, Plac
 from auditor.simulator.keys import Keys
 from auditor.simulator.lightsail import Pages
 from auditor.simulator.misbehaviour import error_for, mangled
+from auditor.simulator.permissions import may, refusal
 from auditor.simulator.signature import Caller, Received, scope, unknown_key, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from auditor.simulator.estate import Estate, SimAccount
     from auditor.simulator.lightsail import PageAsked
@@ -44,6 +45,8 @@ class Call:
     """AWS's code."""
     fault: FaultKind | None = None
     """What struck, latency aside."""
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What STS was asked, by the names of its API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,7 @@ class Endpoint:
         account_id = caller.key.account_id
         if call.operation == "AssumeRole":
             account_id = sts.account_of_role(form) or account_id
-        call = replace(call, account_id=account_id)
+        call = replace(call, account_id=account_id, form=form)
         delay, fault = self._faults.strike(Place(account_id, caller.region, call.operation))
         error = error_for(fault, STS, caller.key.arn, form.get("RoleArn", "*"))
         result: Answer | ApiError
@@ -125,6 +128,8 @@ class Endpoint:
             # The base identity may assume roles, and nothing else.
             error = ApiError("AccessDeniedException", f"User: {caller.key.arn} is not authorized")
             return self._refused(call, LIGHTSAIL, error, request_id)
+        if not may(caller.key, f"{LIGHTSAIL}:{call.operation}"):
+            return self._refused(call, LIGHTSAIL, refusal(caller.key, LIGHTSAIL, call.operation), request_id)
         if not account.can_use(caller.region):
             return self._refused(call, LIGHTSAIL, unknown_key(LIGHTSAIL), request_id)
         asked = self._pages.asked(body, account, caller.region)

@@ -26,6 +26,8 @@ OPT_IN_REGIONS = frozenset({"ap-east-1", "ap-southeast-3", "ap-southeast-5", "eu
 ROLE_NAME = "LightsailExportAuditor"
 TEAMS = ("payments", "search", "billing", "website", "logistics", "analytics", "mobile", "identity")
 STAGES = ("prod", "staging", "dev", "sandbox")
+HUB_NAME = "AuditHub"
+TRUST_ACTIONS = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
 _SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # noqa: S105 -- an alphabet
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -57,6 +59,23 @@ class BaseIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class SimHub:
+    """A role between the base identity, which alone may assume it, and the roles of the accounts."""
+
+    account_id: str
+    external_id: str | None = None
+    role_name: str = HUB_NAME
+    max_session_duration: int = 3600
+    role_actions: frozenset[str] | None = None
+    trust_actions: frozenset[str] = TRUST_ACTIONS
+
+    @property
+    def role_arn(self) -> str:
+        """The role's ARN."""
+        return f"arn:aws:iam::{self.account_id}:role/{self.role_name}"
+
+
+@dataclass(frozen=True, slots=True)
 class SimAccount:
     """One account of the estate."""
 
@@ -75,6 +94,10 @@ class SimAccount:
     """Records a page, at least 1."""
     max_session_duration: int = 3600
     """Seconds, the role's own limit."""
+    role_actions: frozenset[str] | None = None
+    """What the role's own policy allows, as IAM names it; None for all."""
+    trust_actions: frozenset[str] = TRUST_ACTIONS
+    """What the role's trust policy allows to whoever it trusts: the hub where there is one, else the base identity."""
 
     @property
     def role_arn(self) -> str:
@@ -99,10 +122,17 @@ class Estate:
     """What breaks a policy of default settings at the time of generation."""
     unjudgeable: frozenset[Expected] = frozenset()
     """What a policy can't judge, since a field that it needs is missing."""
+    hub: SimHub | None = None
+    """The role that the accounts' roles trust, and no one else; None where they trust the base identity."""
 
     def accounts_yaml(self) -> str:
         """Return a configuration that audits all of it, Regions that are not enabled included."""
-        lines = ["version: 1", "defaults:", f"  role_name: {ROLE_NAME}", "accounts:"]
+        lines = ["version: 1", "defaults:", f"  role_name: {ROLE_NAME}"]
+        if self.hub is not None:
+            lines.append(f"  hub_role_arn: {json.dumps(self.hub.role_arn)}")
+            if self.hub.external_id is not None:
+                lines.append(f"  hub_external_id: {json.dumps(self.hub.external_id)}")
+        lines.append("accounts:")
         for account in self.accounts:
             # JSON's strings are YAML's: an id stays text whatever its digits.
             lines.append(f"  - id: {json.dumps(account.id)}")
@@ -130,13 +160,15 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
     chained: bool = False,
     oddities: bool = False,
     max_session_duration: int = 3600,
+    hub: bool = False,
 ) -> Estate:
     """Return an estate, the same one for the same arguments.
 
     Each target has `records_per_target` records, of which about the share `planted` belongs to a case: a policy
     broken, or nearly. The targets take the cases in turn, so that each case occurs once the estate is large enough.
     Every third account, from the second on, has enabled no opt-in Region. With `oddities`, some records miss
-    fields or hold what AWS does not document. `chained` makes the base identity a role's session.
+    fields or hold what AWS does not document. `chained` makes the base identity a role's session. With `hub`, the
+    roles trust a hub role of the base identity's account, and nobody else.
 
     :param now: aware; records are dated back from it.
     """
@@ -168,7 +200,8 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
             )
         )
     base = _base(rng, chained=chained)
-    return Estate(tuple(made), tuple(regions), base, seed, frozenset(truth), frozenset(unjudgeable))
+    between = SimHub(base.account_id, f"hub-{rng.getrandbits(64):016x}") if hub else None
+    return Estate(tuple(made), tuple(regions), base, seed, frozenset(truth), frozenset(unjudgeable), between)
 
 
 def _plant(maker: RecordMaker, turns: Iterator[Case], count: int, share: float) -> list[Planted]:
