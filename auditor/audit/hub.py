@@ -33,7 +33,7 @@ async def assume_hub(accounts: Iterable[Account], roles: Roles, slot: Slot) -> N
         if hub is None:
             continue
         try:
-            await roles.assume_hub(hub, slot)
+            await roles.credentials(hub, slot)
         except CallFailed as failed:
             failure = failed.failure
             if failure.reason in _REFUSED:

@@ -32,9 +32,6 @@ if TYPE_CHECKING:
 
 A = TypeVar("A")
 
-HUB_ACTIONS = ("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession")
-"""What the session of a hub is for."""
-
 log = structlog.get_logger()
 
 CHAINED_LIMIT = 3600
@@ -56,8 +53,6 @@ _OF_THE_BASE = frozenset({Reason.EXPIRED_CREDENTIALS, Reason.CLOCK_SKEW})
 class _Session:
     """What is known of one account's role."""
 
-    actions: Collection[str] = ()
-    """What it is narrowed to; none leaves it as it is."""
     lock: anyio.Lock = field(default_factory=anyio.Lock)
     credentials: SessionCredentials | None = None
     refresh_at: float = 0.0
@@ -79,7 +74,6 @@ class _Asking:
     account: Account
     by: SessionCredentials | None
     """The hub's; None is the base credentials."""
-    actions: Collection[str]
 
 
 class Roles:
@@ -93,9 +87,8 @@ class Roles:
         self._clients = clients
         self._timeout = request_timeout
         self._actions = actions
-        self._sessions: dict[str, _Session] = {}
-        self._hubs: dict[str, _Session] = {}
-        """By the role's ARN: a hub may be the role of a member too, and then has two kinds of sessions."""
+        self._sessions: dict[tuple[str, tuple[str, ...]], _Session] = {}
+        """By the role's ARN and what the session is for: a hub may be the role of a member too."""
         self._longest: int | None = None
         """Seconds, once STS has said that the base credentials are themselves a role's."""
 
@@ -104,33 +97,29 @@ class Roles:
 
         :raises CallFailed: where the role can't be assumed, or is another account's.
         """
-        session = self._sessions.setdefault(account.id, _Session(self._actions))
-        return await self._current(account, session, slot)
-
-    async def assume_hub(self, hub: Account, slot: Slot) -> SessionCredentials:
-        """Return credentials of the hub, assuming it where that was not done yet.
-
-        :raises CallFailed: where it can't be assumed, or is another account's.
-        """
-        return await self._current(hub, self._hubs.setdefault(hub.role_arn, _Session(HUB_ACTIONS)), slot)
+        session = self._sessions.setdefault((account.role_arn, account.actions), _Session())
+        current = session.credentials
+        if current and (time.monotonic() < session.refresh_at or session.lock.locked()):
+            return current  # what is in hand goes on while another task refreshes it
+        return await self._renewed(account, session, slot, stale=current)
 
     async def renew(self, account: Account, slot: Slot, stale: SessionCredentials) -> SessionCredentials:
         """Return credentials other than `stale`, which AWS says have expired.
 
         :raises CallFailed: where the role can't be assumed again.
         """
-        session = self._sessions[account.id]
+        session = self._sessions[account.role_arn, account.actions]
         if session.credentials is stale:
             session.credentials = None
         return await self._renewed(account, session, slot, stale=None)
 
     def accepted(self, account: Account, credentials: SessionCredentials) -> None:
         """Take note that AWS answered a call made with these credentials."""
-        self._sessions[account.id].accepted = credentials
+        self._sessions[account.role_arn, account.actions].accepted = credentials
 
     async def prove_accepted(self, account: Account, slot: Slot, credentials: SessionCredentials) -> bool:
         """Say whether AWS accepts these credentials anywhere, by an earlier answer or by asking STS."""
-        session = self._sessions[account.id]
+        session = self._sessions[account.role_arn, account.actions]
         if session.accepted is not credentials:
             try:
                 await self._call(slot, credentials.secrets, self._identity_of, credentials)
@@ -145,18 +134,12 @@ class Roles:
         :raises CallFailed: where the hub can't be assumed.
         """
         bare = replace(account, external_id=None, session_duration=_SHORTEST)
-        by = await self.assume_hub(bare.hub, slot) if bare.hub is not None else None
+        by = await self.credentials(bare.hub, slot) if bare.hub is not None else None
         try:
-            await self._call(slot, self._secrets(account), self._assume, _Asking(bare, by, self._actions))
+            await self._call(slot, self._secrets(account), self._assume, _Asking(bare, by))
         except CallFailed as failed:
             return failed
         return None
-
-    async def _current(self, account: Account, session: _Session, slot: Slot) -> SessionCredentials:
-        current = session.credentials
-        if current and (time.monotonic() < session.refresh_at or session.lock.locked()):
-            return current  # what is in hand goes on while another task refreshes it
-        return await self._renewed(account, session, slot, stale=current)
 
     async def _renewed(
         self, account: Account, session: _Session, slot: Slot, stale: SessionCredentials | None
@@ -179,7 +162,7 @@ class Roles:
         session.failed = None
         session.flights += 1
         try:
-            answer = await self._answer(account, session.actions, slot)
+            answer = await self._answer(account, slot)
         except CallFailed as failed:
             if session.credentials:
                 # An early refresh that failed costs nothing while the session in hand lasts.
@@ -207,24 +190,19 @@ class Roles:
             raise
         return session.credentials
 
-    async def _answer(self, account: Account, actions: Collection[str], slot: Slot) -> dict[str, Any]:
+    async def _answer(self, account: Account, slot: Slot) -> dict[str, Any]:
         """Return STS's answer for a role, asked with the hub's credentials where there is a hub."""
         secrets = self._secrets(account)
         if account.hub is None:
-            return await self._call(slot, secrets, self._assume, _Asking(account, None, actions))
-        by = await self.assume_hub(account.hub, slot)
+            return await self._call(slot, secrets, self._assume, _Asking(account, None))
+        by = await self.credentials(account.hub, slot)
         try:
-            return await self._call(
-                slot, (*secrets, *by.secrets), self._assume, _Asking(account, by, actions)
-            )
+            return await self._call(slot, (*secrets, *by.secrets), self._assume, _Asking(account, by))
         except CallFailed as failed:
             if failed.failure.error_code not in EXPIRED_CODES:
                 raise
-        hub = self._hubs[account.hub.role_arn]
-        if hub.credentials is by:
-            hub.credentials = None
-        by = await self.assume_hub(account.hub, slot)
-        return await self._call(slot, (*secrets, *by.secrets), self._assume, _Asking(account, by, actions))
+        by = await self.renew(account.hub, slot, stale=by)
+        return await self._call(slot, (*secrets, *by.secrets), self._assume, _Asking(account, by))
 
     def _secrets(self, account: Account) -> tuple[str | None, ...]:
         return (account.external_id, *self._clients.base_secrets)
@@ -278,7 +256,7 @@ class Roles:
             return await self._ask(asking, CHAINED_LIMIT)
 
     async def _ask(self, asking: _Asking, duration: int) -> dict[str, Any]:
-        asked = assume_arguments(asking.account, duration, asking.actions)
+        asked = assume_arguments(asking.account, duration, asking.account.actions or self._actions)
         if asking.by is not None:
             asked[CALL_AS] = CallAs(asking.by, self._clients.sts.meta.region_name)
         answer: dict[str, Any] = await self._clients.sts.assume_role(**asked)

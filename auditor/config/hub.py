@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditor.config.text import quoted
 from auditor.config.values import text_of
-from auditor.model import Account
+from auditor.model import HUB_ACTIONS, Account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,7 @@ def hub_of(defaults: Defaults) -> Account | None:
         session_tags=tuple(defaults.session_tags.items()),
         source_identity=defaults.source_identity,
         session_policy=defaults.session_policy,
+        actions=HUB_ACTIONS,
     )
 
 

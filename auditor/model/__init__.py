@@ -1,6 +1,6 @@
 """The values that every room speaks in: accounts, targets, records, findings, verdicts. Nothing here does I/O."""
 
-from auditor.model.account import Account
+from auditor.model.account import HUB_ACTIONS, Account
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.facts import (
     ABSENT,
@@ -44,6 +44,7 @@ __all__ = [
     "ABSENT",
     "DISK_SNAPSHOTS",
     "EXPORT_RECORDS",
+    "HUB_ACTIONS",
     "IMAGES",
     "IMAGE_PERMISSIONS",
     "INSTANCE_SNAPSHOTS",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+HUB_ACTIONS = ("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession")
+"""What the session of a hub is for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -28,4 +31,6 @@ class Account:
     source_identity: str | None = None
     """What CloudTrail shows as the one behind the session."""
     session_policy: bool = True
-    """Whether the session is narrowed to what the run calls."""
+    """Whether the session is narrowed to what it is for."""
+    actions: tuple[str, ...] = ()
+    """What the session is for, as IAM names it; none is what the run calls in an account that it audits."""
