@@ -24,6 +24,7 @@ from botocore import __version__ as botocore_version
 
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import choose_folder, made_folder, new_run_id
+from auditor.audit.hub import assume_hub
 from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
 from auditor.audit.record import Condition, Exit, Result, conditions, run_record
@@ -40,7 +41,7 @@ from auditor.coverage import Ledger
 from auditor.errors import CallFailed, InterruptedRun, LedgerError
 from auditor.inventory import compared, make_plan
 from auditor.model import Failure, Reason, rfc3339
-from auditor.policies import Panel, catalogue_of, sources_of
+from auditor.policies import Panel, actions_of, catalogue_of, sources_of
 from auditor.waivers import AcceptedGaps, Looked, Waivers, log_report, report
 
 if TYPE_CHECKING:
@@ -138,6 +139,9 @@ class _Run:
                         )
                     )
                     caller = await self._caller(clients)
+                    actions = actions_of(catalogue_of(plan.policies), plan.policies)
+                    roles = Roles(clients, self._timeout, actions)
+                    await self._hub(plan, roles)
                 if self._stopped_by is not None:
                     raise InterruptedRun(int(self._stopped_by))
                 with made_folder(folder):
@@ -146,7 +150,7 @@ class _Run:
                 self._patience.ends_by(self._work.deadline + _LAST_WORDS)
                 if self._observer.interval is not None:
                     around.start_soon(self._tell_progress, self._observer.interval)
-                await self._audit_all(plan, clients, writer)
+                await self._audit_all(plan, clients, roles, writer)
                 result = await self._finish(plan, writer, caller, clients.endpoint_overrides)
             around.cancel_scope.cancel()
         return result
@@ -159,10 +163,14 @@ class _Run:
                 return await caller_arn(clients, slot, self._timeout)
         return None
 
-    async def _audit_all(self, plan: Plan, clients: Clients, writer: Writer) -> None:
+    async def _hub(self, plan: Plan, roles: Roles) -> None:
+        with anyio.move_on_at(self._work.deadline):
+            async with Slot(self._places) as slot:
+                await assume_hub((target.account for target in plan.targets), roles, slot)
+
+    async def _audit_all(self, plan: Plan, clients: Clients, roles: Roles, writer: Writer) -> None:
         send, receive = anyio.create_memory_object_stream[list["Finding"]](self._concurrency)
         entries = catalogue_of(plan.policies)
-        roles = Roles(clients, self._timeout)
         audit = PlaceAudit(
             clients=clients,
             roles=roles,

@@ -1,10 +1,13 @@
-"""Roles: assumed once per account whatever its Regions, refreshed in time, and again when AWS says they expired."""
+"""Roles: assumed once per account whatever its Regions, refreshed in time, and again when AWS says they expired.
+
+Where there is a hub, it is assumed once with the base credentials, and every other role with the hub's.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,13 +17,14 @@ from botocore.exceptions import ClientError
 
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.credentials import SessionCredentials
-from auditor.aws.failures import CALL_ERRORS, BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, BadResponse, call_failed
 from auditor.aws.retrying import Retrying
+from auditor.aws.session_policy import assume_arguments
 from auditor.errors import CallFailed
 from auditor.model import Failure, Reason, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
 
     from auditor.aws.clients import Clients
     from auditor.aws.slots import Slot
@@ -32,6 +36,9 @@ log = structlog.get_logger()
 
 CHAINED_LIMIT = 3600
 """Seconds that a role assumed by a role may last at the most (STS API reference, AssumeRole)."""
+
+_SHORTEST = 900
+"""Seconds that a session lasts at the least (STS API reference, AssumeRole)."""
 
 _REFRESH_SHARE = (0.1, 0.2)
 """Which share of a session's life is left when it is refreshed, drawn anew for each so that not all come at once."""
@@ -60,13 +67,28 @@ class _Session:
     """The credentials that some call was answered for."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What STS is asked for, by whom."""
+
+    account: Account
+    by: SessionCredentials | None
+    """The hub's; None is the base credentials."""
+
+
 class Roles:
     """The sessions of every account of a run."""
 
-    def __init__(self, clients: Clients, request_timeout: float) -> None:
+    def __init__(self, clients: Clients, request_timeout: float, actions: Collection[str] = ()) -> None:
+        """Take what the run calls, which the members' sessions are narrowed to; none leaves them as they are.
+
+        :param request_timeout: seconds.
+        """
         self._clients = clients
         self._timeout = request_timeout
-        self._sessions: dict[str, _Session] = {}
+        self._actions = actions
+        self._sessions: dict[tuple[str, tuple[str, ...]], _Session] = {}
+        """By the role's ARN and what the session is for: a hub may be the role of a member too."""
         self._longest: int | None = None
         """Seconds, once STS has said that the base credentials are themselves a role's."""
 
@@ -75,7 +97,7 @@ class Roles:
 
         :raises CallFailed: where the role can't be assumed, or is another account's.
         """
-        session = self._sessions.setdefault(account.id, _Session())
+        session = self._sessions.setdefault((account.role_arn, account.actions), _Session())
         current = session.credentials
         if current and (time.monotonic() < session.refresh_at or session.lock.locked()):
             return current  # what is in hand goes on while another task refreshes it
@@ -86,18 +108,18 @@ class Roles:
 
         :raises CallFailed: where the role can't be assumed again.
         """
-        session = self._sessions[account.id]
+        session = self._sessions[account.role_arn, account.actions]
         if session.credentials is stale:
             session.credentials = None
         return await self._renewed(account, session, slot, stale=None)
 
     def accepted(self, account: Account, credentials: SessionCredentials) -> None:
         """Take note that AWS answered a call made with these credentials."""
-        self._sessions[account.id].accepted = credentials
+        self._sessions[account.role_arn, account.actions].accepted = credentials
 
     async def prove_accepted(self, account: Account, slot: Slot, credentials: SessionCredentials) -> bool:
         """Say whether AWS accepts these credentials anywhere, by an earlier answer or by asking STS."""
-        session = self._sessions[account.id]
+        session = self._sessions[account.role_arn, account.actions]
         if session.accepted is not credentials:
             try:
                 await self._call(slot, credentials.secrets, self._identity_of, credentials)
@@ -105,6 +127,19 @@ class Roles:
                 return False
             session.accepted = credentials
         return True
+
+    async def try_without_external_id(self, account: Account, slot: Slot) -> CallFailed | None:
+        """Return how STS refused the role without its ExternalId, or None where it gave it out all the same.
+
+        :raises CallFailed: where the hub can't be assumed.
+        """
+        bare = replace(account, external_id=None, session_duration=_SHORTEST)
+        by = await self.credentials(bare.hub, slot) if bare.hub is not None else None
+        try:
+            await self._call(slot, self._secrets(account), self._assume, _Asking(bare, by))
+        except CallFailed as failed:
+            return failed
+        return None
 
     async def _renewed(
         self, account: Account, session: _Session, slot: Slot, stale: SessionCredentials | None
@@ -124,11 +159,10 @@ class Roles:
             return await self._assumed(account, session, slot)
 
     async def _assumed(self, account: Account, session: _Session, slot: Slot) -> SessionCredentials:
-        secrets = (account.external_id, *self._clients.base_secrets)
         session.failed = None
         session.flights += 1
         try:
-            answer = await self._call(slot, secrets, self._assume, account)
+            answer = await self._answer(account, slot)
         except CallFailed as failed:
             if session.credentials:
                 # An early refresh that failed costs nothing while the session in hand lasts.
@@ -156,6 +190,23 @@ class Roles:
             raise
         return session.credentials
 
+    async def _answer(self, account: Account, slot: Slot) -> dict[str, Any]:
+        """Return STS's answer for a role, asked with the hub's credentials where there is a hub."""
+        secrets = self._secrets(account)
+        if account.hub is None:
+            return await self._call(slot, secrets, self._assume, _Asking(account, None))
+        by = await self.credentials(account.hub, slot)
+        try:
+            return await self._call(slot, (*secrets, *by.secrets), self._assume, _Asking(account, by))
+        except CallFailed as failed:
+            if failed.failure.error_code not in EXPIRED_CODES:
+                raise
+        by = await self.renew(account.hub, slot, stale=by)
+        return await self._call(slot, (*secrets, *by.secrets), self._assume, _Asking(account, by))
+
+    def _secrets(self, account: Account) -> tuple[str | None, ...]:
+        return (account.external_id, *self._clients.base_secrets)
+
     async def _call(
         self,
         slot: Slot,
@@ -172,10 +223,20 @@ class Roles:
 
         return await Retrying(slot)(once)
 
-    async def _assume(self, account: Account) -> dict[str, Any]:
-        asked = min(account.session_duration, self._longest or account.session_duration)
+    async def _assume(self, asking: _Asking) -> dict[str, Any]:
+        account, by = asking.account, asking.by
+        # A role that a role assumes gets no more than an hour, which need not be asked first.
+        longest = CHAINED_LIMIT if by is not None else self._longest
+        asked = min(account.session_duration, longest or account.session_duration)
+        if by is not None and asked < account.session_duration and self._longest is None:
+            self._longest = CHAINED_LIMIT
+            log.warning(
+                "sessions cut to 1h: STS gives no longer one to a role that a hub assumes; "
+                "write session_duration: 1h",
+                asked_s=account.session_duration,
+            )
         try:
-            return await self._ask(account, asked)
+            return await self._ask(asking, asked)
         except ClientError as error:
             message = str(error.response.get("Error", {}).get("Message"))
             too_long = (
@@ -192,16 +253,12 @@ class Roles:
                     answer=shown(message),
                 )
             self._longest = CHAINED_LIMIT
-            return await self._ask(account, CHAINED_LIMIT)
+            return await self._ask(asking, CHAINED_LIMIT)
 
-    async def _ask(self, account: Account, duration: int) -> dict[str, Any]:
-        asked: dict[str, Any] = {
-            "RoleArn": account.role_arn,
-            "RoleSessionName": account.session_name,
-            "DurationSeconds": duration,
-        }
-        if account.external_id is not None:
-            asked["ExternalId"] = account.external_id
+    async def _ask(self, asking: _Asking, duration: int) -> dict[str, Any]:
+        asked = assume_arguments(asking.account, duration, asking.account.actions or self._actions)
+        if asking.by is not None:
+            asked[CALL_AS] = CallAs(asking.by, self._clients.sts.meta.region_name)
         answer: dict[str, Any] = await self._clients.sts.assume_role(**asked)
         keys = answer.get("Credentials") or {}
         missing = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"} - {

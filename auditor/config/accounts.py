@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.config.entries import ACCOUNT_ID
+from auditor.config.hub import check_hub, hub_of
 from auditor.config.nodes import Child, ListNode, MappingNode, Scalar
+from auditor.config.tags import check_tags
 from auditor.config.text import quoted
 from auditor.config.values import text_of
 from auditor.model import Account
@@ -13,7 +15,7 @@ from auditor.model import Account
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from auditor.config.entries import AccountEntry, Defaults
+    from auditor.config.entries import AccountEntry, AccountSettings, Defaults
     from auditor.config.faults import Faults
 
 _DIGITS = 12
@@ -31,15 +33,17 @@ def check_accounts(root: MappingNode, faults: Faults) -> None:
     _check_each_has_a_role(accounts, defaults, faults)
     _check_role_accounts(accounts, defaults, faults)
     _check_once(accounts, faults)
+    check_hub(defaults, [entry for _, entry in accounts], faults)
+    check_tags([defaults, *(entry for _, entry in accounts)], faults)
 
 
 def resolve(entry: AccountEntry, defaults: Defaults, known_regions: Collection[str]) -> Account:
     """Return the account that a checked `entry` means, what it does not say taken from `defaults`."""
     given = entry.model_fields_set
-    role_level = entry if given.intersection(_ROLE_KEYS) else defaults
+    role_level: AccountSettings = entry if given.intersection(_ROLE_KEYS) else defaults
     template = role_level.role_arn or f"arn:aws:iam::{ACCOUNT_ID}:role/{role_level.role_name}"
 
-    def level(key: str) -> Defaults:
+    def level(key: str) -> AccountSettings:
         return entry if key in given else defaults
 
     regions = level("regions").regions
@@ -51,6 +55,10 @@ def resolve(entry: AccountEntry, defaults: Defaults, known_regions: Collection[s
         session_name=level("session_name").session_name,
         session_duration=int(level("session_duration").session_duration.total_seconds()),
         regions=tuple(sorted(known_regions)) if isinstance(regions, str) else tuple(regions),
+        hub=hub_of(defaults),
+        session_tags=tuple(level("session_tags").session_tags.items()),
+        source_identity=level("source_identity").source_identity,
+        session_policy=level("session_policy").session_policy,
     )
 
 

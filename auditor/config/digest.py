@@ -35,6 +35,10 @@ def digest(
                 "session_name": account.session_name,
                 "session_duration": account.session_duration,
                 "regions": sorted(account.regions),
+                "hub_role_arn": account.hub.role_arn if account.hub else None,
+                "session_tags": dict(account.session_tags),
+                "source_identity": account.source_identity,
+                "session_policy": account.session_policy,
             }
             for account in sorted(accounts, key=lambda account: account.id)
         ],

@@ -20,6 +20,7 @@ LONGEST_NAME = 256
 # IAM: role names, 1 to 64 of [\w+=,.@-]; paths, any of ! to ~ between slashes, 512 characters with these.
 _NAMED = "A-Za-z0-9_+=,.@-"
 _PATH = r"(?:[!-z|~]|\{account_id\}){1,510}/"
+_HUB_ARN = rf"^arn:aws:iam::[0-9]{{12}}:role/(?:[!-~]{{1,510}}/)?[{_NAMED}]{{1,64}}$"
 _ROLE_ARN = rf"^arn:aws:iam::(?:[0-9]{{12}}|\{{account_id\}}):role/(?:{_PATH})?(?:[{_NAMED}]|\{{account_id\}}){{1,64}}$"
 
 
@@ -48,6 +49,19 @@ RoleArn = Annotated[str, Field(pattern=_ROLE_ARN), AfterValidator(_iam_length)]
 # STS API reference, AssumeRole: ExternalId, RoleSessionName.
 ExternalId = Annotated[str, Field(pattern="^[A-Za-z0-9_+=,.@:/-]{2,1224}$")]
 SessionName = Annotated[str, Field(pattern=f"^[{_NAMED}]{{2,64}}$")]
+SourceIdentity = Annotated[str, Field(pattern=f"^[{_NAMED}]{{2,64}}$")]
+HubArn = Annotated[str, Field(pattern=_HUB_ARN)]
+MOST_TAGS, LONGEST_TAG_KEY, LONGEST_TAG_VALUE = 50, 128, 256
+"""STS API reference, AssumeRole, Tags, and Tag. What else holds of them is looked at in auditor.config.tags."""
+SessionTags = Annotated[
+    dict[str, str],
+    Field(
+        json_schema_extra={
+            "maxProperties": MOST_TAGS,
+            "propertyNames": {"minLength": 1, "maxLength": LONGEST_TAG_KEY},
+        }
+    ),
+]
 
 
 class _Entry(BaseModel):
@@ -55,8 +69,8 @@ class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
-class Defaults(_Entry):
-    """What holds for every account that says nothing else."""
+class AccountSettings(_Entry):
+    """What can be said of every account, and of one."""
 
     role_name: RoleName | None = Field(
         default=None,
@@ -75,11 +89,32 @@ class Defaults(_Entry):
     session_duration: Annotated[Duration, AfterValidator(_session_length)] = Field(
         default=timedelta(hours=1), description="How long assumed credentials last, 15m to 12h."
     )
+    session_tags: SessionTags = Field(
+        default_factory=dict, description="Tags of the session; the role's trust has to allow sts:TagSession."
+    )
+    source_identity: SourceIdentity | None = Field(
+        default=None,
+        description="Who is behind the session, for CloudTrail; the trust has to allow sts:SetSourceIdentity.",
+    )
+    session_policy: bool = Field(
+        default=True, description="Whether each session is narrowed to the actions that the run calls."
+    )
     # Looked at where the known Regions are at hand.
     regions: Any = Field(default="all", description="all, or a list of Regions that Lightsail has.")
 
 
-class AccountEntry(Defaults):
+class Defaults(AccountSettings):
+    """What holds for every account that says nothing else, and the way to all of them."""
+
+    hub_role_arn: HubArn | None = Field(
+        default=None, description="The role that is assumed first, and with which all others are assumed."
+    )
+    hub_external_id: ExternalId | None = Field(
+        default=None, repr=False, description="The ExternalId that the hub role's trust policy asks for."
+    )
+
+
+class AccountEntry(AccountSettings):
     """One account; what it does not say comes from the defaults."""
 
     id: Annotated[str, Field(pattern="^[0-9]{12}$")] = Field(

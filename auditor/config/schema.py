@@ -57,6 +57,7 @@ def json_schema(
         definitions[level]["not"] = {"required": ["role_name", "role_arn"]}
         settings = definitions[level]["properties"]
         definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
+    definitions["Defaults"]["dependentRequired"] = {"hub_external_id": ["hub_role_arn"]}
     for setting in definitions["AccountEntry"]["properties"].values():
         setting.pop("default", None)  # an account's defaults are those under defaults
     known = {"policy": policy_settings, "region": known_regions, "source": SOURCES, "reason": REASONS}
@@ -98,6 +99,8 @@ def _narrowed(
 
 def _not_null(setting: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a key that is left out where it has no value: None is its default, and nothing to write."""
+    if "anyOf" not in setting:
+        return setting
     arms = [arm for arm in setting.get("anyOf", ()) if arm != {"type": "null"}]
     rest = {key: value for key, value in setting.items() if key != "anyOf"}
     return rest | (arms[0] if len(arms) == 1 else {"anyOf": arms})

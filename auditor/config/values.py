@@ -9,8 +9,8 @@ from auditor.config.nodes import Child, ListNode, MappingNode, Node, Scalar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SECRET_KEY = "external_id"  # noqa: S105 -- the key's name
-"""The key whose value no message shows."""
+SECRET_KEYS = ("external_id", "hub_external_id")
+"""The keys whose values no message shows."""
 
 
 class _Unusable:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.config.durations import EXAMPLES
 from auditor.config.nodes import Node, Scalar
 from auditor.config.text import cut, listed, nearest, quoted
-from auditor.config.values import SECRET_KEY, find, has_variables, kind_of
+from auditor.config.values import SECRET_KEYS, find, has_variables, kind_of
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -30,9 +30,14 @@ EXPECTED: Mapping[str, str] = {
     "name": "1 to 256 visible characters, none of them a control or direction mark, no blanks around them",
     "role_name": _ROLE,
     "role_arn": 'one such as "arn:aws:iam::{account_id}:role/audit/Reader", its name at most 64 characters long',
-    SECRET_KEY: "2 to 1224 letters, digits or _+=,.@:/-",
+    "external_id": "2 to 1224 letters, digits or _+=,.@:/-",
     "session_name": "2 to 64 letters, digits or _+=,.@-",
     "session_duration": "15m to 12h",
+    "session_tags": "a mapping, such as {team: security}",
+    "source_identity": "2 to 64 letters, digits or _+=,.@-",
+    "session_policy": "true or false",
+    "hub_role_arn": 'the ARN of one role, such as "arn:aws:iam::999988887777:role/AuditHub"',
+    "hub_external_id": "2 to 1224 letters, digits or _+=,.@:/-",
     "concurrency": "a whole number from 1 to 1024",
     "request_timeout": EXAMPLES,
     "deadline": EXAMPLES,
@@ -63,8 +68,12 @@ _NEEDED = ("version", "accounts", "id", "owner", "waivers.reason", "explanation"
 _LONGEST_TEXT = 300
 
 _HOMES = {
-    **dict.fromkeys(("role_name", "role_arn", SECRET_KEY), "under defaults, or to an account"),
+    **dict.fromkeys(("role_name", "role_arn", "external_id"), "under defaults, or to an account"),
     **dict.fromkeys(("session_name", "session_duration", "regions"), "under defaults, or to an account"),
+    **dict.fromkeys(
+        ("session_tags", "source_identity", "session_policy"), "under defaults, or to an account"
+    ),
+    **dict.fromkeys(("hub_role_arn", "hub_external_id"), "under defaults"),
     **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
     **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
     **dict.fromkeys(("waivers", "accepted_gaps"), "to the left margin"),
@@ -168,7 +177,7 @@ class _Found:
 def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str:
     key = _expected_at(place)
     # A policy's key may be called as one of the file's own, and mean something else.
-    of_policy = place[:1] == ("policies",) and len(place) > 1
+    of_policy = (place[:1] == ("policies",) and len(place) > 1) or "session_tags" in place[:-1]
     known = key in _OF_EVERY_POLICY if of_policy else key in EXPECTED
     kind, context = error["type"], error.get("ctx", {})
     expected = EXPECTED[key] if known else _expected(kind, context)
@@ -213,7 +222,7 @@ def _wrong_scalar(found: _Found, node: Scalar) -> str:
 
 def _wrong_value(found: _Found, node: Scalar) -> str:
     subject, expected = found.subject, found.expected
-    secret = found.key == SECRET_KEY
+    secret = found.key in SECRET_KEYS
     if found.kind == "string_type" and not secret:
         written = cut(node.text)
         return f'{subject} {written} is {_unquoted(node)}; write it in quotes: "{written}"'

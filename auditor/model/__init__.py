@@ -1,7 +1,7 @@
 """The values that every room speaks in: accounts, targets, records, findings, verdicts. Nothing here does I/O."""
 
 from auditor.model.acceptance import Accepted, Waived
-from auditor.model.account import Account
+from auditor.model.account import HUB_ACTIONS, Account
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.facts import (
     ABSENT,
@@ -27,6 +27,7 @@ from auditor.model.facts import (
 from auditor.model.finding import Control, Finding, Severity, Status, event_id, finding_id
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, SnapshotSource, rfc3339
 from auditor.model.target import (
+    ASKED_BESIDES,
     DISK_SNAPSHOTS,
     EXPORT_RECORDS,
     IMAGE_PERMISSIONS,
@@ -45,8 +46,10 @@ from auditor.model.text import is_plain, shown
 
 __all__ = [
     "ABSENT",
+    "ASKED_BESIDES",
     "DISK_SNAPSHOTS",
     "EXPORT_RECORDS",
+    "HUB_ACTIONS",
     "IMAGES",
     "IMAGE_PERMISSIONS",
     "INSTANCE_SNAPSHOTS",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+HUB_ACTIONS = ("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession")
+"""What the session of a hub is for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -21,3 +24,13 @@ class Account:
     """Seconds, 900 to 43,200 (STS API reference, AssumeRole)."""
     regions: tuple[str, ...]
     """In the order of the configuration, each a Region that Lightsail has."""
+    hub: Account | None = None
+    """The hub role, and the account that it is in, where the role is assumed with the hub's credentials."""
+    session_tags: tuple[tuple[str, str], ...] = ()
+    """What the session is tagged with, in the order of the configuration."""
+    source_identity: str | None = None
+    """What CloudTrail shows as the one behind the session."""
+    session_policy: bool = True
+    """Whether the session is narrowed to what it is for."""
+    actions: tuple[str, ...] = ()
+    """What the session is for, as IAM names it; none is what the run calls in an account that it audits."""

@@ -22,6 +22,9 @@ IMAGE_PERMISSIONS = "ec2:DescribeImageAttribute"
 SNAPSHOT_PERMISSIONS = "ec2:DescribeSnapshotAttribute"
 """The sources of facts about a record."""
 
+ASKED_BESIDES = ("account:ListRegions", "lightsail:GetRegions")
+"""What an account is asked that is no source: which Regions it has enabled, where one refuses, and which there are."""
+
 PARTITION = "aws"
 """The only partition that has Lightsail (botocore's endpoints)."""
 

@@ -2,7 +2,7 @@
 
 from auditor.policies.catalogue import Entry, built_in, catalogue, catalogue_of
 from auditor.policies.contract import Breach, Judgement, Policy, RecordPolicy, Resource, TargetPolicy
-from auditor.policies.judging import Crash, Found, Panel, TargetJudge, sources_of
+from auditor.policies.judging import Crash, Found, Panel, TargetJudge, actions_of, sources_of
 
 __all__ = [
     "Breach",
@@ -16,6 +16,7 @@ __all__ = [
     "Resource",
     "TargetJudge",
     "TargetPolicy",
+    "actions_of",
     "built_in",
     "catalogue",
     "catalogue_of",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import Unjudgeable, UnusableField
-from auditor.model import EXPORT_RECORDS, ExportRecord
+from auditor.model import ASKED_BESIDES, EXPORT_RECORDS, ExportRecord
 from auditor.policies.contract import Breach, RecordPolicy, TargetPolicy
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ def sources_of(entries: Mapping[str, Entry], settings: Mapping[str, PolicySettin
     """Return every source that these policies need: that of the records, and those of facts in order of name."""
     needed = (entries[policy_id].policy.needs(chosen) for policy_id, chosen in settings.items())
     return (EXPORT_RECORDS, *sorted(frozenset().union(*needed)))
+
+
+def actions_of(entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]) -> tuple[str, ...]:
+    """Return every action of IAM that a run with these policies calls in an account."""
+    return (*sources_of(entries, settings), *ASKED_BESIDES)
 
 
 class TargetJudge:

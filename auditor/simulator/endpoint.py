@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
@@ -15,10 +15,11 @@ from auditor.simulator.faults import Fault, FaultKind, Faults, Place
 from auditor.simulator.keys import Keys
 from auditor.simulator.lightsail import GET_REGIONS, LIST_KEYS, Pages
 from auditor.simulator.misbehaviour import access_denied, error_for, mangled
+from auditor.simulator.permissions import may, refusal
 from auditor.simulator.signature import Caller, Received, scope, unknown_key, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from auditor.simulator.estate import Estate, SimAccount
     from auditor.simulator.tokens import PageAsked
@@ -45,6 +46,8 @@ class Call:
     """AWS's code."""
     fault: FaultKind | None = None
     """What struck, latency aside."""
+    form: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """What STS was asked, by the names of its API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class Endpoint:
         account_id = caller.key.account_id
         if call.operation == "AssumeRole":
             account_id = sts.account_of_role(form) or account_id
-        call = replace(call, account_id=account_id)
+        call = replace(call, account_id=account_id, form=form)
         delay, fault = self._faults.strike(Place(account_id, caller.region, call.operation))
         error = error_for(fault, STS, caller.key.arn, form.get("RoleArn", "*"))
         result: Answer | ApiError
@@ -129,14 +132,20 @@ class Endpoint:
             # The base identity may assume roles, and nothing else.
             error = ApiError("AccessDeniedException", f"User: {caller.key.arn} is not authorized")
             return self._refused(call, LIGHTSAIL, error, request_id)
+        if not may(caller.key, f"{LIGHTSAIL}:{call.operation}"):
+            return self._refused(call, LIGHTSAIL, refusal(caller.key, LIGHTSAIL, call.operation), request_id)
         if not account.can_use(caller.region):
             return self._refused(call, LIGHTSAIL, unknown_key(LIGHTSAIL), request_id)
         if call.operation == GET_REGIONS:
-            struck = self._faults.strike(Place(account.id, caller.region, call.operation))
-            error_or_none = error_for(struck[1], LIGHTSAIL, caller.key.arn, "*", call.operation)
-            return self._finished(
-                call, LIGHTSAIL, error_or_none or self._pages.regions(body), struck, request_id
-            )
+            return self._regions(call, caller, body, request_id)
+        return self._list(call, caller, account, body, request_id)
+
+    def _regions(self, call: Call, caller: Caller, body: bytes, request_id: str) -> Handled:
+        struck = self._faults.strike(Place(caller.key.account_id, caller.region, call.operation))
+        error_or_none = error_for(struck[1], LIGHTSAIL, caller.key.arn, "*", call.operation)
+        return self._finished(call, LIGHTSAIL, error_or_none or self._pages.regions(body), struck, request_id)
+
+    def _list(self, call: Call, caller: Caller, account: SimAccount, body: bytes, request_id: str) -> Handled:
         asked = self._pages.asked(call.operation, body, account, caller.region)
         if isinstance(asked, ApiError):
             return self._refused(call, LIGHTSAIL, asked, request_id)
@@ -156,6 +165,8 @@ class Endpoint:
         if account is None or caller.key is self._keys.base:
             error = access_denied(EC2, caller.key.arn, "*", call.operation)
             return self._refused(call, EC2, error, request_id)
+        if not may(caller.key, f"{EC2}:{call.operation}"):
+            return self._refused(call, EC2, refusal(caller.key, EC2, call.operation), request_id)
         if not account.can_use(caller.region):
             return self._refused(call, EC2, unknown_key(EC2), request_id)
         asking = ec2.Asking(call.operation, form, account, caller.region)

@@ -28,6 +28,8 @@ OPT_IN_REGIONS = frozenset({"ap-east-1", "ap-southeast-3", "ap-southeast-5", "eu
 ROLE_NAME = "LightsailExportAuditor"
 TEAMS = ("payments", "search", "billing", "website", "logistics", "analytics", "mobile", "identity")
 STAGES = ("prod", "staging", "dev", "sandbox")
+HUB_NAME = "AuditHub"
+TRUST_ACTIONS = frozenset({"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"})
 _SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"  # noqa: S105 -- an alphabet
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
@@ -74,6 +76,23 @@ class BaseIdentity:
 
 
 @dataclass(frozen=True, slots=True)
+class SimHub:
+    """A role between the base identity, which alone may assume it, and the roles of the accounts."""
+
+    account_id: str
+    external_id: str | None = None
+    role_name: str = HUB_NAME
+    max_session_duration: int = 3600
+    role_actions: frozenset[str] | None = None
+    trust_actions: frozenset[str] = TRUST_ACTIONS
+
+    @property
+    def role_arn(self) -> str:
+        """The role's ARN."""
+        return f"arn:aws:iam::{self.account_id}:role/{self.role_name}"
+
+
+@dataclass(frozen=True, slots=True)
 class SimAccount:
     """One account of the estate."""
 
@@ -94,6 +113,10 @@ class SimAccount:
     """Seconds, the role's own limit."""
     afterlife: Mapping[str, Afterlife] = field(default_factory=dict)
     """By Region: what the exports left behind; nothing where a Region is absent."""
+    role_actions: frozenset[str] | None = None
+    """What the role's own policy allows, as IAM names it; None for all."""
+    trust_actions: frozenset[str] = TRUST_ACTIONS
+    """What the role's trust policy allows to whoever it trusts: the hub where there is one, else the base identity."""
 
     @property
     def role_arn(self) -> str:
@@ -120,10 +143,17 @@ class Estate:
     """What a policy can't judge, since a field that it needs is missing."""
     lightsail_regions: tuple[str, ...] | None = None
     """The Regions that Lightsail's GetRegions names; None for those that botocore knows."""
+    hub: SimHub | None = None
+    """The role that the accounts' roles trust, and no one else; None where they trust the base identity."""
 
     def accounts_yaml(self) -> str:
         """Return a configuration that audits all of it, Regions that are not enabled included."""
-        lines = ["version: 1", "defaults:", f"  role_name: {ROLE_NAME}", "accounts:"]
+        lines = ["version: 1", "defaults:", f"  role_name: {ROLE_NAME}"]
+        if self.hub is not None:
+            lines.append(f"  hub_role_arn: {json.dumps(self.hub.role_arn)}")
+            if self.hub.external_id is not None:
+                lines.append(f"  hub_external_id: {json.dumps(self.hub.external_id)}")
+        lines.append("accounts:")
         for account in self.accounts:
             # JSON's strings are YAML's: an id stays text whatever its digits.
             lines.append(f"  - id: {json.dumps(account.id)}")
@@ -136,7 +166,8 @@ class Estate:
             if account.external_id is not None:
                 lines.append(f"    external_id: {json.dumps(account.external_id)}")
             lines.append(f"    regions: [{', '.join(self.regions)}]")
-        return "\n".join(lines) + "\n" + _OF_RECORDS_ALONE
+        told = any(account.afterlife for account in self.accounts)
+        return "\n".join(lines) + "\n" + ("" if told else _OF_RECORDS_ALONE)
 
 
 def generate(  # noqa: PLR0913 -- each is a property of the estate, with a default
@@ -152,6 +183,7 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
     oddities: bool = False,
     afterlife: bool = False,
     max_session_duration: int = 3600,
+    hub: bool = False,
 ) -> Estate:
     """Return an estate, the same one for the same arguments.
 
@@ -159,7 +191,8 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
     broken, or nearly. The targets take the cases in turn, so that each case occurs once the estate is large enough.
     Every third account, from the second on, has enabled no opt-in Region. With `oddities`, some records miss
     fields or hold what AWS does not document. `chained` makes the base identity a role's session. With `afterlife`,
-    each export has left something behind in EC2 and Lightsail, and there are more cases, about that.
+    each export has left something behind in EC2 and Lightsail, and there are more cases, about that. With `hub`, the
+    roles trust a hub role of the base identity's account, and nobody else.
 
     :param now: aware; records are dated back from it.
     """
@@ -200,7 +233,10 @@ def generate(  # noqa: PLR0913 -- each is a property of the estate, with a defau
             )
         )
     base = _base(rng, chained=chained)
-    return Estate(tuple(made), tuple(regions), base, seed, frozenset(truth), frozenset(unjudgeable))
+    between = SimHub(base.account_id, f"hub-{rng.getrandbits(64):016x}") if hub else None
+    return Estate(
+        tuple(made), tuple(regions), base, seed, frozenset(truth), frozenset(unjudgeable), hub=between
+    )
 
 
 def _cases(*, oddities: bool, afterlife: bool) -> tuple[Case, ...]:

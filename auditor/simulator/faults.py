@@ -88,6 +88,8 @@ class Fault:
     """Counted from 1 in the target. A page of STS is 1."""
     times: int | None = None
     """How often it strikes for each account, Region and operation; None for always."""
+    spares: int = 0
+    """How many calls it lets by first, for each of these."""
     seconds: float = 0.0
     """For LATENCY."""
     status: int = 500
@@ -162,9 +164,12 @@ class Faults:
         seconds = 0.0
         for number, fault in enumerate(self._faults):
             key = (number, place.account, place.region, place.operation)
-            if not _aims_at(fault, place) or (fault.times is not None and self._struck[key] >= fault.times):
+            last = None if fault.times is None else fault.spares + fault.times
+            if not _aims_at(fault, place) or (last is not None and self._struck[key] >= last):
                 continue
             self._struck[key] += 1
+            if self._struck[key] <= fault.spares:
+                continue
             if fault.kind is not FaultKind.LATENCY:
                 return seconds, fault
             seconds += fault.seconds

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from auditor.simulator.estate import Estate, SimAccount
+    from auditor.simulator.estate import Estate, SimAccount, SimHub
+    from auditor.simulator.permissions import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,14 @@ class Key:
     user_id: str
     expires_at: float | None = None
     """Epoch seconds; None for never."""
+    role_arn: str | None = None
+    """Of the role whose session it is, its path included."""
+    role_actions: frozenset[str] | None = None
+    """What the role allows; None for all."""
+    policy: tuple[Statement, ...] | None = None
+    """What the session policy leaves of it; None for all."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    source_identity: str | None = None
 
 
 class Keys:
@@ -37,6 +46,7 @@ class Keys:
         self._lifetime = lifetime
         self._seed = estate.seed
         self._minted = 0
+        self.hub: SimHub | None = estate.hub
         self._accounts = {account.id: account for account in estate.accounts}
         user_id = f"AROA{self._digest('base')[:17].upper()}:ci" if base.chained else "AIDAEXAMPLEAUDITOR00A"
         self.base = Key(
@@ -56,8 +66,12 @@ class Keys:
         """Say whether the time of `key` is over."""
         return key.expires_at is not None and self.clock() >= key.expires_at
 
-    def mint(self, account_id: str, role_name: str, session_name: str, seconds: int) -> Key:
-        """Return a new session of a role, good for `seconds` unless the estate's lifetime overrides that."""
+    def mint(self, account_id: str, role_name: str, session_name: str, seconds: int, **session: Any) -> Key:
+        """Return a new session of a role, good for `seconds` unless the estate's lifetime overrides that.
+
+        :param session: what else the key says of it.
+        """
+        role_arn = f"arn:aws:iam::{account_id}:role/{role_name}"
         self._minted += 1
         digest = self._digest(f"key/{self._minted}")
         # A role's path stands in its own ARN, not in those of its sessions.
@@ -71,6 +85,8 @@ class Keys:
             f"arn:aws:sts::{account_id}:assumed-role/{role_name}/{session_name}",
             f"AROA{role_id}:{session_name}",
             self.clock() + (seconds if self._lifetime is None else self._lifetime),
+            role_arn,
+            **session,
         )
         self._keys[key.id] = key
         return key

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from auditor.simulator.answers import STS, Answer, ApiError, element, xml_answer
+from auditor.simulator.chains import invalid_chain, refused_by_trust, tags_of
 from auditor.simulator.misbehaviour import access_denied
+from auditor.simulator.permissions import may, refusal, session_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditor.simulator.estate import SimAccount
+    from auditor.simulator.estate import SimAccount, SimHub
     from auditor.simulator.keys import Key, Keys
 
 MIN_SESSION, MAX_SESSION, MAX_CHAINED = 900, 43_200, 3_600
 """Seconds (STS API reference, AssumeRole, DurationSeconds)."""
-MAX_POLICY = 2048
-"""Characters of a session policy."""
 _ROLE_ARN = re.compile(r"arn:aws:iam::(?P<account>\d{12}):role/(?:[\x21-\x7e]+/)?(?P<name>[\w+=,.@-]{1,64})")
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
@@ -45,21 +44,56 @@ def assume_role(
     role_arn, session = form.get("RoleArn", ""), form.get("RoleSessionName", "")
     duration = form.get("DurationSeconds", str(MAX_CHAINED))
     invalid = _invalid(form, role_arn, session, duration)
+    policy = session_policy(form.get("Policy"))
     if invalid is not None:
         return invalid
-    account = keys.account(account_of_role(form) or "")
-    trusted = caller is keys.base and account is not None and account.role_arn == role_arn
+    if isinstance(policy, ApiError):
+        return policy
+    role = _role(role_arn, keys)
     # STS does not say which it was: no such role, no trust, or not the ExternalId that the trust asks for.
-    if account is None or not trusted or account.external_id not in (None, form.get("ExternalId")):
+    if role is None or not _trusts(role, caller, keys, form.get("ExternalId")):
         return access_denied(STS, caller.arn, role_arn)
-    if ":assumed-role/" in caller.arn and int(duration) > MAX_CHAINED:
+    refused = refused_by_trust(form, caller, role) or _too_long(role, caller, int(duration))
+    if refused is None and not may(caller, "sts:AssumeRole", role_arn):
+        refused = refusal(caller, STS, "AssumeRole", role_arn)
+    if refused is not None:
+        return refused
+    owner = into.id if into is not None else role_arn.split(":")[4]
+    key = keys.mint(
+        owner,
+        role.role_name,
+        session,
+        int(duration),
+        role_actions=role.role_actions,
+        policy=policy,
+        tags=tags_of(form),
+        source_identity=form.get("SourceIdentity") or caller.source_identity,
+    )
+    return xml_answer("AssumeRole", _result(key), request_id)
+
+
+def _role(role_arn: str, keys: Keys) -> SimAccount | SimHub | None:
+    if keys.hub is not None and keys.hub.role_arn == role_arn:
+        return keys.hub
+    account = keys.account(role_arn.split(":")[4])
+    return account if account is not None and account.role_arn == role_arn else None
+
+
+def _trusts(role: SimAccount | SimHub, caller: Key, keys: Keys, external_id: str | None) -> bool:
+    hub = keys.hub
+    by_hub = hub is not None and role is not hub
+    right = caller.role_arn == hub.role_arn if hub is not None and by_hub else caller is keys.base
+    return right and "sts:AssumeRole" in role.trust_actions and role.external_id in (None, external_id)
+
+
+def _too_long(role: SimAccount | SimHub, caller: Key, seconds: int) -> ApiError | None:
+    if ":assumed-role/" in caller.arn and seconds > MAX_CHAINED:
         return _validation(
             "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
         )
-    if int(duration) > account.max_session_duration:
+    if seconds > role.max_session_duration:
         return _validation("The requested DurationSeconds exceeds the MaxSessionDuration set for this role.")
-    key = keys.mint((into or account).id, account.role_name, session, int(duration))
-    return xml_answer("AssumeRole", _result(key), request_id)
+    return None
 
 
 def _result(key: Key) -> str:
@@ -90,19 +124,7 @@ def _invalid(form: Mapping[str, str], role_arn: str, session: str, duration: str
         return _constraint(duration, "durationSeconds", "Member must have value greater than or equal to 900")
     if int(duration) > MAX_SESSION:
         return _constraint(duration, "durationSeconds", "Member must have value less than or equal to 43200")
-    return _invalid_policy(form.get("Policy"))
-
-
-def _invalid_policy(policy: str | None) -> ApiError | None:
-    if policy is None:
-        return None
-    if len(policy) > MAX_POLICY:
-        return ApiError("PackedPolicyTooLarge", "Packed size of session policies exceeds the limit.")
-    try:
-        json.loads(policy)
-    except ValueError:
-        return ApiError("MalformedPolicyDocument", "This policy contains invalid Json")
-    return None
+    return invalid_chain(form)
 
 
 def _constraint(value: str, member: str, constraint: str) -> ApiError:
