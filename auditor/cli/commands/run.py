@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913 -- each is an option
       0  everything was audited and judged, nothing at or above --fail-on
       1  unwaived findings at or above --fail-on
       2  usage, configuration or base credentials: nothing was audited
-      3  coverage after accepted gaps below --min-coverage, or more unjudged than --max-unjudged
+      3  coverage after accepted gaps below --min-coverage, or too many unjudged
       4  something could not be written
       5  a bug of the auditor
       130, 143  interrupted; what was done is kept
