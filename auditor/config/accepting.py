@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from auditor.config.acceptances import ACCEPTED_GAPS, WAIVERS
+from auditor.config.acceptances import ACCEPTED_GAPS, WAIVERS, AcceptedGapEntry, WaiverEntry
 from auditor.config.nodes import Child, ListNode, MappingNode, Scalar
 from auditor.config.patterns import is_pattern, matcher
 from auditor.config.text import listed, nearest, quoted
@@ -26,6 +27,8 @@ from auditor.model import (
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from pydantic import BaseModel
+
     from auditor.config.faults import Faults
 
 SOURCES = (
@@ -41,6 +44,8 @@ SOURCES = (
     SNAPSHOT_PERMISSIONS,
 )
 REASONS = tuple(reason.value for reason in Reason)
+SHAPES: dict[str, type[BaseModel]] = {WAIVERS: WaiverEntry, ACCEPTED_GAPS: AcceptedGapEntry}
+_ACCOUNT = re.compile("[0-9]{12}")  # what has another shape is told by pydantic
 NARROWED_BY = {
     WAIVERS: ("policy", "account", "region", "resource"),
     ACCEPTED_GAPS: ("account", "region", "source", "reason"),
@@ -87,8 +92,10 @@ def check_acceptances(
                     _check_name(key, child, known[key], faults)
                 elif child and key == "resource":
                     _check_resource(child, faults)
-            # Where one of them can't be read, that was told, and what it would narrow is not known.
-            if all(text_of(child.node) for child in narrowing) and not any(
+            # Where one of them can't be read, or is called otherwise, that is told, and what it narrows is not known.
+            called = SHAPES[kind].model_fields.keys() >= entry.node.children.keys()
+            readable = called and all(text_of(child.node) for child in narrowing)
+            if readable and not any(
                 _narrows(key, entry.node.children.get(key), regions, policies) for key in keys
             ):
                 faults.add(entry.line, _matches_everything(kind, keys))
@@ -130,7 +137,7 @@ def _check_name(key: str, child: Child, known: Collection[str], faults: Faults) 
                 child.line,
                 f"{key} {quoted(child.node.text)} matches none that there is; {_known(key, known)}",
             )
-    elif name not in known:
+    elif name not in known and (key != "account" or _ACCOUNT.fullmatch(name)):
         near = None if child.node.variables else nearest(name, known)
         hint = f"write {near}" if near else _known(key, known)
         faults.add(child.line, f"{key} {quoted(child.node.text)} is none that there is; {hint}")

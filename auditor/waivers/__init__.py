@@ -3,6 +3,6 @@
 from auditor.waivers.acceptances import AcceptedGaps, Waivers
 from auditor.waivers.looking import Looked
 from auditor.waivers.reporting import log_report, report
-from auditor.waivers.standing import Standing, standing
+from auditor.waivers.standing import Standing, ended, standing
 
-__all__ = ["AcceptedGaps", "Looked", "Standing", "Waivers", "log_report", "report", "standing"]
+__all__ = ["AcceptedGaps", "Looked", "Standing", "Waivers", "ended", "log_report", "report", "standing"]

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from auditor.config import PolicySettings, json_schema
+from auditor.config.acceptances import AcceptedGapEntry, WaiverEntry
 from auditor.config.entries import AccountEntry, Document
 from auditor.config.settings import Limits
 from auditor.errors import ConfigError
@@ -52,6 +53,7 @@ def test_the_example_asks_for_its_one_variable_alone(load: Load) -> None:
 def test_the_example_names_every_option() -> None:
     text = EXAMPLE.read_text("utf-8")
     keys = {*Document.model_fields, *AccountEntry.model_fields, *Limits.model_fields}
+    keys |= {*WaiverEntry.model_fields, *AcceptedGapEntry.model_fields}
     keys |= {"enabled", "severity", "max_age", "ignore_after", "max_gb"}
     assert not {key for key in keys if re.search(rf"^[\s#-]*{key}:", text, re.MULTILINE) is None}
 
@@ -63,6 +65,17 @@ def test_what_the_example_comments_out_can_be_written(load: Load) -> None:
         "\n".join(line for line in text.splitlines() if "…" not in line), {"AUDITOR_EXTERNAL_ID": "abc"}
     )
     assert config.accounts[0].role_arn == "arn:aws:iam::111122223333:role/audit/Reader"
+
+
+def test_what_the_example_says_of_waivers_and_accepted_gaps_can_be_written(load: Load) -> None:
+    text = EXAMPLE.read_text("utf-8")
+    written = "\n".join(
+        re.findall(r"^# ((?:waivers|accepted_gaps):|  .*)$", text[text.index("# waivers:") :], re.MULTILINE)
+    )
+    config = load(text + written, {"AUDITOR_EXTERNAL_ID": "abc"})
+    ((waiver,), (gap,)) = (config.waivers, config.accepted_gaps)
+    assert (waiver.owner, waiver.until.isoformat()) == ("payments", "2027-03-31")
+    assert (gap.reason, gap.explanation) == ("access-denied", "An SCP denies Europe.")
 
 
 def test_the_schema_takes_the_example(validator: Any) -> None:
@@ -81,6 +94,10 @@ GOOD = [
     "policies: {}\n",
     "policies: {stuck-export: {severity: info, enabled: false}, oversized-disk: {max_gb: 1.5}}\n",
     "policies: {stale-failed-export: {ignore_after: null}}\n",
+    "waivers: []\naccepted_gaps: []\n",
+    "waivers: [{policy: stuck-export, owner: o, reason: r, until: '2027-03-31'}]\n",
+    "waivers: [{account: '1111*', resource: '*/0a*', owner: o, reason: '${NAME}', ticket: t, until: '1999-01-01'}]\n",
+    "accepted_gaps: [{region: '${NAME}', reason: access-*, owner: o, explanation: e, until: '2027-03-31'}]\n",
 ]
 BAD = [
     "  - {}\n",
@@ -115,7 +132,18 @@ BAD = [
     "policies: {stuck-export: {severity: null}}\n",
     "policies: {oversized-disk: {max_gb: 0}}\n",
     "policies: {oversized-disk: {max_gb: '640'}}\n",
-    "waivers: []\n",
+    "waivers: {}\n",
+    "waivers: [{policy: stuck-export, owner: o, reason: r}]\n",
+    "waivers: [{policy: stuck-export, owner: o, reason: r, until: '31.3.2027'}]\n",
+    "waivers: [{policy: stuck-exprot, owner: o, reason: r, until: '2027-03-31'}]\n",
+    "waivers: [{policy: null, owner: o, reason: r, until: '2027-03-31'}]\n",
+    "waivers: [{policy: stuck-export, owner: ' ', reason: r, until: '2027-03-31'}]\n",
+    "waivers: [{region: eu-west-9, owner: o, reason: r, until: '2027-03-31'}]\n",
+    "waivers: [{owner: o, reason: r, until: '2027-03-31'}]\n",
+    "waivers: [{account: 111122223333, owner: o, reason: r, until: '2027-03-31'}]\n",
+    "accepted_gaps: [{region: eu-*, owner: o, until: '2027-03-31'}]\n",
+    "accepted_gaps: [{reason: denied, owner: o, explanation: e, until: '2027-03-31'}]\n",
+    "accepted_gaps: [{policy: stuck-export, owner: o, explanation: e, until: '2027-03-31'}]\n",
 ]
 
 

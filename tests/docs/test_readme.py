@@ -99,13 +99,14 @@ def test_the_simulator_of_the_readme_serves_until_it_is_told_to_end(
 
 
 def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:
-    (block,) = blocks("yaml")
+    least, accepted = blocks("yaml")
     path = tmp_path / "accounts.yaml"
-    path.write_text(re.sub("^   ", "", block, flags=re.MULTILINE), "utf-8")
+    path.write_text(re.sub("^   ", "", least, flags=re.MULTILINE) + accepted, "utf-8")
 
     config = auditor.load_config(path, environ={"AUDITOR_EXTERNAL_ID": "planted-id"})
 
     assert [(account.id, account.name) for account in config.accounts] == [("111122223333", "payments-prod")]
+    assert (config.waivers[0].ticket, config.accepted_gaps[0].region) == ("PAY-1234", "eu-*")
 
 
 def test_the_program_of_the_readme_runs(tmp_path: Path, at_work: dict[str, str]) -> None:

@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 )
 def command(config_path: Path, *, schema: bool) -> int:
     """Validate a configuration without a call to AWS: exit 0 if it is valid, 2 with every problem in it if not."""
+    from datetime import UTC, datetime
+
     from auditor.library import config_schema, load_config
     from auditor.model import shown
+    from auditor.waivers import ended
 
     if schema:
         click.echo(json.dumps(config_schema(), indent=2))
@@ -34,4 +37,6 @@ def command(config_path: Path, *, schema: bool) -> int:
     click.echo(
         f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {regions} targets, {len(enabled)} policies"
     )
+    for warning in ended(config, datetime.now(UTC).date()):
+        click.echo(f"auditor: warning: {shown(warning)}", err=True)
     return 0

@@ -35,7 +35,7 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
     type=click.Choice(_SEVERITIES),
     default="high",
     show_default=True,
-    help="Exit 1 on findings at or above this.",
+    help="Exit 1 on findings at or above this that are not waived.",
 )
 @click.option(
     "--min-coverage",
@@ -43,7 +43,7 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
     type=click.IntRange(0, 100),
     default=100,
     show_default=True,
-    help="Exit 3 if less of the targets could be read.",
+    help="Exit 3 if less of the targets could be read, accepted gaps left out.",
 )
 @click.option(
     "--max-unjudged",
@@ -102,9 +102,9 @@ def command(  # noqa: PLR0913 -- each is an option
     \b
     Exit codes, the first that holds of 2, 5, 130/143, 4, 3, 1, 0:
       0  everything was audited and judged, nothing at or above --fail-on
-      1  findings at or above --fail-on
+      1  unwaived findings at or above --fail-on
       2  usage, configuration or base credentials: nothing was audited
-      3  coverage below --min-coverage, or more unjudged than --max-unjudged
+      3  coverage after accepted gaps below --min-coverage, or too many unjudged
       4  something could not be written
       5  a bug of the auditor
       130, 143  interrupted; what was done is kept
