@@ -66,6 +66,8 @@ def checked(text: str) -> Checked:
         return Checked(text, "", faults=(Fault("is empty"),))
     if len(text) > LONGEST:
         return Checked(text, "", faults=(Fault(f"is longer than {LONGEST:,} characters"),))
+    if any(0xD800 <= ord(character) < 0xE000 or character == "\0" for character in text):  # noqa: PLR2004 -- Unicode's surrogates
+        return Checked(text, "", faults=(Fault("holds a character that no text can hold; remove it"),))
     if "`" in text:
         return Checked(text, "", faults=(Fault("no name needs a backtick; leave it out"),))
     from auditor.expressions.protos import read_tree  # noqa: PLC0415 -- the library is an extra
