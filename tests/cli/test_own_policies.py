@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from conftest import Auditor
+    from tests.cli.conftest import Auditor
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-policies.md"
 CONFIG, CASES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
