@@ -25,6 +25,7 @@ _STATUS = re.compile(r"^[A-Z_]+: | \[[A-Z_]+\]$")
 _FIELD = re.compile(r"undefined field '([^']*)' not found in struct 'auditor\.(\w+)'")
 _NAME = re.compile(r"undeclared reference to '([^']*)'")
 _EXPECTED = re.compile(r" expecting (?:\{.*\}|'.*')$")
+_NO_TEXT = re.compile("[\\0\ud800-\udfff]")
 _LONGEST_FAULT = 300
 
 
@@ -62,12 +63,8 @@ def library_is_there() -> bool:
 @lru_cache(maxsize=4096)
 def checked(text: str) -> Checked:
     """Return what is to be known of an expression without evaluating it."""
-    if not text.strip():
-        return Checked(text, "", faults=(Fault("is empty"),))
-    if len(text) > LONGEST:
-        return Checked(text, "", faults=(Fault(f"is longer than {LONGEST:,} characters"),))
-    if "`" in text:
-        return Checked(text, "", faults=(Fault("no name needs a backtick; leave it out"),))
+    if (amiss := _unfit(text)) is not None:
+        return Checked(text, "", faults=(Fault(amiss),))
     from auditor.expressions.protos import read_tree  # noqa: PLC0415 -- the library is an extra
 
     try:
@@ -89,6 +86,17 @@ def checked(text: str) -> Checked:
         if not _is_pattern(pattern)
     ]
     return Checked(text, kind, mentions, tuple(faults))
+
+
+def _unfit(text: str) -> str | None:
+    """Return why the library need not even be asked; None where it has to be."""
+    if not text.strip():
+        return "is empty"
+    if len(text) > LONGEST:
+        return f"is longer than {LONGEST:,} characters"
+    if _NO_TEXT.search(text):
+        return "holds a character that no text can hold; remove it"
+    return "has a backtick, which no name needs; leave it out" if "`" in text else None
 
 
 @cache
