@@ -142,7 +142,7 @@ async def test_an_sts_that_stumbles_over_the_hub_at_the_start_is_asked_again(
 async def test_a_hub_s_session_that_ends_during_the_run_is_refreshed(
     auditing: Auditing, estate_of: EstateMaker
 ) -> None:
-    estate = estate_of(2, hub=True, regions=["us-east-1"], records_per_target=24, page_size=2)
+    estate = estate_of(2, hub=True, regions=["us-east-1"], records_per_target=24, page_size=1)
 
     seen = await auditing(estate, Fault(FaultKind.LATENCY, seconds=0.35), credential_lifetime=3)
 
