@@ -32,6 +32,8 @@ def http(body: bytes, content_type: str, status: str = "200 OK") -> bytes:
     return head.encode() + body
 
 
+REGIONS = http(b'{"regions":[]}', "application/x-amz-json-1.1")
+
 UNKNOWN = http(b'{"__type":"UnknownOperationException"}', "application/x-amz-json-1.1", "400 Bad Request")
 """To whatever the benchmark's server does not play."""
 

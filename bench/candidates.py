@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.simulator.estate import OF_RECORDS_ALONE
 from bench.errors import BenchError
 from bench.estate import REGIONS, ROLE_NAME, account_id
 from bench.script import CONCURRENCY, EXTERNAL_ID, SESSION_NAME
@@ -71,7 +72,7 @@ def _configuration(workload: Workload) -> str:
     for number in range(workload.accounts):
         lines += [f'  - id: "{account_id(number)}"', f"    name: bench-{number:04}"]
     lines.append(f"limits: {{concurrency: {CONCURRENCY}, request_timeout: 20s, deadline: 30m}}")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + OF_RECORDS_ALONE
 
 
 def _audit_read(_: str, folder: Path) -> Read:

@@ -68,7 +68,10 @@ class Estate:
         return self.pages.get(token, answers.UNKNOWN)
 
     def sts(self, head: bytes, body: bytes) -> bytes:
-        """Return the answer of STS, or of no service at all."""
+        """Return the answer of STS, the Regions that Lightsail has, or that of no service at all."""
+        if b"lightsail_20161128.getregions" in head:
+            self.counts["regions"] += 1
+            return answers.REGIONS
         if b"Action=AssumeRole&" in body:
             self.counts["roles"] += 1
             return answers.assume_role(body)

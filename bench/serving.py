@@ -25,6 +25,8 @@ class Served:
     pages: int
     roles: int
     identities: int
+    regions: int
+    """Requests for the Regions that Lightsail has."""
     unknown: int
     """Requests for anything else."""
     first_page_at: float | None
@@ -34,7 +36,7 @@ class Served:
     @property
     def requests(self) -> int:
         """All of them."""
-        return self.pages + self.roles + self.identities + self.unknown
+        return self.pages + self.roles + self.identities + self.regions + self.unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Server:
             pages=counts.get("pages", 0),
             roles=counts.get("roles", 0),
             identities=counts.get("identities", 0),
+            regions=counts.get("regions", 0),
             unknown=counts.get("unknown", 0),
             first_page_at=told["first_page_at"],
             cpu_s=told["cpu_s"],

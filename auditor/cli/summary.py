@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from auditor.cli.acceptances import cut, print_acceptances
-from auditor.model import Severity, Verdict, shown
+from auditor.model import EXPORT_RECORDS, Reason, Severity, Verdict, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -114,6 +114,12 @@ def _print_gaps(console: Console, result: Result) -> None:
     for (account, why), regions in rows[:_MOST_ROWS]:
         table.add_row(Text(account), Text(_few(regions)), Text(why))
     console.print(table)
+    dependent = sum(
+        gap.outcome.failure is not None and gap.outcome.failure.reason is Reason.DEPENDENCY_FAILED
+        for gap in gaps
+    )
+    if dependent:
+        console.print(f"{dependent} target(s) more depend on records that were not read to their end")
     if len(rows) > _MOST_ROWS:
         console.print(f"… and {len(rows) - _MOST_ROWS} rows more: see coverage.jsonl")
 
@@ -123,20 +129,36 @@ def _few(regions: Sequence[str]) -> str:
 
 
 def _grouped(gaps: Sequence[Gap]) -> list[tuple[tuple[str, str], list[str]]]:
-    """Return what happened to an account once for all Regions where it happened, the widest first."""
-    rows: dict[tuple[str, str], list[str]] = {}
+    """Return what happened to an account once for all Regions where it happened, the widest first.
+
+    What follows from another gap is left out: facts of records that were not read, or of a role not assumed.
+    """
+    rows: dict[tuple[str, str], dict[str, None]] = {}
+    of_records = {
+        (gap.target.account.id, gap.target.region): gap.outcome.failure
+        for gap in gaps
+        if gap.target.source == EXPORT_RECORDS
+    }
     for gap in gaps:
         failure = gap.outcome.failure
         account = gap.target.account
+        source = ""
+        if gap.target.source != EXPORT_RECORDS:
+            if failure is not None and failure.reason is Reason.DEPENDENCY_FAILED:
+                continue
+            if failure == of_records.get((account.id, gap.target.region)):
+                continue
+            source = gap.target.source
         why = f"{failure.reason if failure else 'unknown'}"
         if gap.outcome.verdict is Verdict.PARTIAL:
             why += ", in part"
         code = (failure and failure.error_code) or ""
         accepted = gap.outcome.accepted
         by = f"accepted until {accepted.until} by {cut(accepted.owner)}" if accepted else ""
-        what = (_lines(account.id, shown(account.name or "")), _lines(why, shown(code), by))
-        rows.setdefault(what, []).append(gap.target.region)
-    return sorted(rows.items(), key=lambda row: -len(row[1]))
+        what = (_lines(account.id, shown(account.name or "")), _lines(source, why, shown(code), by))
+        rows.setdefault(what, {})[gap.target.region] = None
+    told = [(what, list(regions)) for what, regions in rows.items()]
+    return sorted(told, key=lambda row: -len(row[1]))
 
 
 def _lines(*texts: str) -> str:

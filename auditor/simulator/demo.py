@@ -25,7 +25,14 @@ def demo_estate(now: datetime) -> tuple[Estate, tuple[Fault, ...]]:
     :param now: aware; the records are dated back from it.
     """
     estate = generate(
-        SEED, accounts=6, regions=REGIONS, now=now, records_per_target=12, page_size=5, planted=0.3
+        SEED,
+        accounts=6,
+        regions=REGIONS,
+        now=now,
+        records_per_target=12,
+        page_size=5,
+        planted=0.3,
+        afterlife=True,
     )
     throttled, cut, odd, new, closed, _ = (account.id for account in estate.accounts)
     return estate, (

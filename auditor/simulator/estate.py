@@ -34,7 +34,7 @@ _SECRET_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 _ID_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-_OF_RECORDS_ALONE = """policies:
+OF_RECORDS_ALONE = """policies:
   # Of this estate there are the records alone, and nothing that became of them.
   stale-failed-export: {reasons: false}
   duplicate-export: {enabled: false}
@@ -47,6 +47,7 @@ _OF_RECORDS_ALONE = """policies:
   unsupported-blueprint: {enabled: false}
   unused-export: {enabled: false}
 """
+"""What a configuration says of the policies where there is nothing beside the records."""
 
 
 class Expected(NamedTuple):
@@ -167,7 +168,7 @@ class Estate:
                 lines.append(f"    external_id: {json.dumps(account.external_id)}")
             lines.append(f"    regions: [{', '.join(self.regions)}]")
         told = any(account.afterlife for account in self.accounts)
-        return "\n".join(lines) + "\n" + ("" if told else _OF_RECORDS_ALONE)
+        return "\n".join(lines) + "\n" + ("" if told else OF_RECORDS_ALONE)
 
 
 def generate(  # noqa: PLR0913 -- each is a property of the estate, with a default

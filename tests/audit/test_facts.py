@@ -133,7 +133,7 @@ async def test_records_that_can_not_be_read_leave_their_facts_dependent_on_them(
     seen = await auditing(
         estate,
         Fault(FaultKind.ACCESS_DENIED, denied, operation="GetExportSnapshotRecords"),
-        Fault(FaultKind.HTTP_500, cut, page=3),
+        Fault(FaultKind.SERVICE_ERROR, cut, page=3),
         options=QUIET,
     )
     by_source = {key[2]: value for key, value in verdicts(seen).items() if key[:2] == (denied, "us-east-1")}

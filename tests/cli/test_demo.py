@@ -63,8 +63,8 @@ def test_the_demo_shows_findings_and_gaps_and_its_commands_look_further(
     assert sorted(set(verdicts)) == ["failed", "partial", "skipped"]
     run = json.loads(record)
     assert run["exit_code"] == 3
-    assert run["totals"]["targets"]["planned"] == 30
-    assert len(verdicts) == 30 - run["totals"]["targets"]["complete"]
+    assert run["totals"]["targets"]["planned"] == 240
+    assert len(verdicts) == 240 - run["totals"]["targets"]["complete"]
     assert page.startswith(commands[3].partition(" explain ")[2])
     (folder,) = (tmp_path / "runs").iterdir()
     assert sorted(path.name for path in folder.iterdir()) == [

@@ -26,7 +26,9 @@ def test_what_it_prints_is_all_that_an_audit_of_it_needs_and_ctrl_c_ends_it(
     simulator = spawn("simulate", "--port", "0", "--write-config", "sim.yaml")
     for name, value in environ_printed(simulator).items():
         monkeypatch.setenv(name, value)
-    assert auditor("check", "-c", "sim.yaml").out == "sim.yaml is valid: 6 accounts, 30 targets, 3 policies\n"
+    assert (
+        auditor("check", "-c", "sim.yaml").out == "sim.yaml is valid: 6 accounts, 240 targets, 13 policies\n"
+    )
     ended = auditor("run", "-c", "sim.yaml", "-o", "out", "--quiet")
     assert ended.code == 3
     assert out.run["totals"]["targets"]["complete"] >= 15

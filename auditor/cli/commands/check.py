@@ -26,16 +26,18 @@ def command(config_path: Path, *, schema: bool) -> int:
 
     from auditor.library import config_schema, load_config
     from auditor.model import shown
+    from auditor.policies import catalogue_of, sources_of
     from auditor.waivers import ended
 
     if schema:
         click.echo(json.dumps(config_schema(), indent=2))
         return 0
     config = load_config(config_path)
-    regions = sum(len(account.regions) for account in config.accounts)
-    enabled = [policy_id for policy_id, settings in config.policies.items() if settings.enabled]
+    places = sum(len(account.regions) for account in config.accounts)
+    enabled = {policy_id: settings for policy_id, settings in config.policies.items() if settings.enabled}
+    targets = places * len(sources_of(catalogue_of(config.policies), enabled)) if enabled else 0
     click.echo(
-        f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {regions} targets, {len(enabled)} policies"
+        f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {targets} targets, {len(enabled)} policies"
     )
     for warning in ended(config, datetime.now(UTC).date()):
         click.echo(f"auditor: warning: {shown(warning)}", err=True)
