@@ -32,6 +32,8 @@ EXITS = {
     "auditor run -c accounts.yaml --fail-on critical --min-coverage 90 -o tonight": 0,
     "auditor run -c accounts.yaml -f json=- --quiet > report.json": 1,
     "auditor check --schema > accounts.schema.json": 0,
+    "auditor iam -c accounts.yaml --as cloudformation": 0,
+    "auditor doctor -c accounts.yaml": 0,
     "auditor simulate --port 0": 0,
 }
 """What each command exits with, on an estate that is read completely and has findings."""
