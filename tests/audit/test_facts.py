@@ -181,3 +181,29 @@ async def test_lightsails_own_regions_are_compared_with_botocores(
     assert seen.run["scope"]["regions_compared"] is True
     assert seen.run["scope"]["regions_only_of_lightsail"] == []
     assert seen.run["scope"]["regions_only_of_botocore"] == []
+
+
+async def test_a_policy_of_ones_own_judges_by_facts_as_the_built_in_one_does(
+    auditing: Auditing, estate_of: EstateMaker
+) -> None:
+    own = """policies:
+  open-image:
+    expression: facts.image != null && facts.image.public
+    message: "{facts.image.id} is open"
+    remediation: Close it.
+    severity: high
+  never-known:
+    expression: 1 / (size(record.name) - size(record.name)) > 0
+    message: "no"
+    remediation: "no"
+"""
+    estate = estate_of(2, afterlife=True, records_per_target=60)
+    seen = await auditing(estate, extra=own, options=QUIET)
+    open_images = {each.resource_arn for each in seen.found if each.policy == "open-image"}
+    public = {each["resource_arn"] for each in seen.findings if each["policy"] == "public-export"}
+    assert open_images
+    assert open_images <= public
+    assert {each for each in seen.found if each.policy in catalogue()} == estate.truth
+    unjudged = seen.run["totals"]["unjudged"]
+    assert unjudged["by_policy"]["never-known"] == unjudged["records"] == seen.run["totals"]["records"]
+    assert set(seen.run["versions"]["policies"]) >= {"open-image", "never-known", "public-export"}

@@ -168,9 +168,9 @@ async def test_a_subset_does_not_call_unmatched_what_it_did_not_look_at(
 async def test_a_waiver_of_a_policy_that_is_switched_off_is_not_called_unmatched(
     auditing: Auditing, estate_of: EstateMaker
 ) -> None:
-    extra = waivers({"policy": GRAVE}) + f"policies: {{{GRAVE}: {{enabled: false}}}}\n"
+    extra = "policies:\n  oversized-disk: {enabled: false}\n" + waivers({"policy": "oversized-disk"})
     seen = await auditing(estate_of(1), extra=extra)
-    assert policies_of(seen.run["waivers"]["not_looked_at"]) == [GRAVE]
+    assert policies_of(seen.run["waivers"]["not_looked_at"]) == ["oversized-disk"]
 
 
 async def test_of_two_waivers_the_first_that_holds_is_shown_and_neither_is_unmatched(
