@@ -23,6 +23,7 @@ from botocore import __version__ as botocore_version
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import choose_folder, made_folder, new_run_id
 from auditor.audit.options import Observer, Progress, RunOptions
+from auditor.audit.organization import find_accounts
 from auditor.audit.record import Condition, Exit, Result, conditions, run_record
 from auditor.audit.tally import Tally
 from auditor.audit.target import TargetAudit
@@ -34,8 +35,8 @@ from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.coverage import Ledger
 from auditor.errors import InterruptedRun, LedgerError
-from auditor.inventory import make_plan
-from auditor.model import Failure, Reason, rfc3339
+from auditor.inventory import check_filters, make_plan
+from auditor.model import Failure, Outcome, Reason, rfc3339
 from auditor.policies import Panel, catalogue
 
 if TYPE_CHECKING:
@@ -105,10 +106,13 @@ class _Run:
     async def run(self) -> Result:
         self._started = anyio.current_time()
         self._work.deadline = self._started + self._deadline.total_seconds()
-        plan = make_plan(self._config, self._options.filters, lightsail_regions())
+        # Where an organisation says which accounts there are, the rest is looked at all the same before the first call.
+        of_organization = self._config.organization is not None
+        (check_filters if of_organization else make_plan)(
+            self._config, self._options.filters, lightsail_regions()
+        )
         folder = choose_folder(self._options.folder, self._run_id)
         check_formats(self._options.formats, folder, self._config.path)
-        self._ledger = Ledger(plan.targets)
         async with anyio.create_task_group() as around:
             if self._options.handle_signals:
                 await around.start(self._watch_signals)
@@ -120,11 +124,14 @@ class _Run:
                             request_timeout=self._timeout,
                             allow_http=self._options.allow_http,
                             give_up_at=self._work.deadline,
+                            organization=of_organization,
                         )
                     )
                     caller = await self._caller(clients)
+                    plan = await self._plan(clients, caller)
                 if self._stopped_by is not None:
                     raise InterruptedRun(int(self._stopped_by))
+                self._ledger = Ledger(plan.targets)
                 with made_folder(folder):
                     writer = stack.enter_context(Writer(folder, self._options.formats))
                 self._patience = writer.patience
@@ -144,13 +151,24 @@ class _Run:
                 return await caller_arn(clients, slot, self._timeout)
         return None
 
+    async def _plan(self, clients: Clients, caller: str | None) -> Plan:
+        inventory = await find_accounts(
+            self._config,
+            clients,
+            caller=caller,
+            places=self._places,
+            request_timeout=self._timeout,
+            give_up_at=self._work.deadline,
+        )
+        return make_plan(self._config, self._options.filters, lightsail_regions(), inventory)
+
     async def _audit_all(self, plan: Plan, clients: Clients, writer: Writer) -> None:
         send, receive = anyio.create_memory_object_stream[list["Finding"]](self._concurrency)
         entries = catalogue()
         audit = TargetAudit(
             clients=clients,
             roles=Roles(clients, self._timeout),
-            panel=Panel(entries, plan.policies, self._now),
+            panel=Panel(entries, plan.policies, self._now, plan.own_accounts),
             maker=FindingMaker(self._run_id, self._now, entries, plan.policies),
             ledger=self._ledger,
             tally=self._tally,
@@ -158,11 +176,14 @@ class _Run:
             emit=lambda findings: _emit(send, findings),
             why_stopped=self._why_stopped,
         )
+        for target, failure in plan.settled.items():
+            self._ledger.settle(target, Outcome(), failure)
+        to_read = [target for target in plan.targets if target not in plan.settled]
         self._observer.ready()
         async with anyio.create_task_group() as writing:
             writing.start_soon(writer.serve, receive)
             async with send:
-                await self._start_targets(plan.targets, audit)
+                await self._start_targets(to_read, audit)
         if self._work.cancel_called:
             self._ledger.settle_the_rest(self._why_stopped())
 

@@ -133,7 +133,11 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     held: Sequence[Condition],
 ) -> dict[str, Any]:
     """Return run.json."""
-    accounts = {target.account.id for target, _ in ledger.settled_lines()}
+    accounts = {
+        target.account.id
+        for target, _ in ledger.settled_lines()
+        if not target.source.startswith("organizations:")  # which is no account that was audited
+    }
     percent = ledger.percent()
     return {
         "schema": SCHEMA,

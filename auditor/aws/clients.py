@@ -76,16 +76,24 @@ class Clients:
     """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
     base_secrets: tuple[str, ...] = field(repr=False)
     """What must not be shown of the base credentials."""
+    organizations: Any = None
+    """None where it was not asked for."""
 
 
 @asynccontextmanager
 async def open_clients(
-    *, concurrency: int, request_timeout: float, allow_http: bool, give_up_at: float = math.inf
+    *,
+    concurrency: int,
+    request_timeout: float,
+    allow_http: bool,
+    give_up_at: float = math.inf,
+    organization: bool = False,
 ) -> AsyncIterator[Clients]:
     """Open the clients, with the base credentials of AWS's default chain.
 
     :param request_timeout: seconds.
     :param give_up_at: when to wait no longer for the base credentials, on the event loop's clock.
+    :param organization: whether AWS Organizations is to be called too.
     :raises CredentialsError: where the chain holds none, or can't load them.
     :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
     """
@@ -114,14 +122,20 @@ async def open_clients(
             lightsail = await stack.enter_async_context(
                 session.create_client("lightsail", _HOME_REGION, config=config)
             )
+            services = {"lightsail": lightsail, "sts": sts}
+            if organization:
+                # Its one endpoint in partition aws is there (AWS General Reference, "AWS Organizations endpoints").
+                services["organizations"] = await stack.enter_async_context(
+                    session.create_client("organizations", _HOME_REGION, config=config)
+                )
         except (BotoCoreError, ValueError) as error:
             raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
-        overrides = _overrides({"lightsail": lightsail, "sts": sts}, allow_http=allow_http)
-        for service, client in {"lightsail": lightsail, "sts": sts}.items():
+        overrides = _overrides(services, allow_http=allow_http)
+        for service, client in services.items():
             _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
-        yield Clients(lightsail, sts, overrides, secrets)
+        yield Clients(lightsail, sts, overrides, secrets, services.get("organizations"))
 
 
 def _choose_caller(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any] | None:

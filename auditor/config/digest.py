@@ -6,38 +6,58 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from auditor.config.entries import ACCOUNT_ID
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from auditor.config.organization import Filter, Organization
     from auditor.config.settings import Limits, PolicySettings
     from auditor.model import Account
 
 
-def digest(accounts: Iterable[Account], policies: Mapping[str, PolicySettings], limits: Limits) -> str:
+def digest(
+    accounts: Iterable[Account],
+    policies: Mapping[str, PolicySettings],
+    limits: Limits,
+    organization: Organization | None = None,
+) -> str:
     """Return the SHA-256, in hex, of the effective configuration, ExternalIds left out.
 
     The order of keys, accounts and Regions, comments, and defaults written out change nothing in it.
     """
-    meaning = {
+    meaning: dict[str, Any] = {
         "version": 1,
-        "accounts": [
-            {
-                "id": account.id,
-                "name": account.name,
-                "role_arn": account.role_arn,
-                "session_name": account.session_name,
-                "session_duration": account.session_duration,
-                "regions": sorted(account.regions),
-            }
-            for account in sorted(accounts, key=lambda account: account.id)
-        ],
+        "accounts": [_account(account) for account in sorted(accounts, key=lambda account: account.id)],
         "policies": {
             policy: _numbers(settings.model_dump(mode="json")) for policy, settings in policies.items()
         },
         "limits": limits.model_dump(mode="json"),
     }
+    if organization is not None:
+        meaning["organization"] = {
+            "role_arn": organization.role_arn,
+            "include": sorted(map(_filter, organization.include)),
+            "exclude": sorted(map(_filter, organization.exclude)),
+            "found": _account(organization.found(ACCOUNT_ID, None)),
+        }
     written = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(written.encode("ascii")).hexdigest()
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "role_arn": account.role_arn,
+        "session_name": account.session_name,
+        "session_duration": account.session_duration,
+        "regions": sorted(account.regions),
+    }
+
+
+def _filter(one: Filter) -> list[Any]:
+    return [one.kind, one.value, sorted(one.tag_values)]
 
 
 def _numbers(value: Any) -> Any:

@@ -10,10 +10,18 @@ from pydantic import BaseModel, ValidationError
 
 from auditor.config.accounts import check_accounts, resolve
 from auditor.config.digest import digest
-from auditor.config.entries import AccountEntry, Defaults, Document
+from auditor.config.entries import (
+    AccountEntry,
+    Defaults,
+    Document,
+    DocumentOfOrganization,
+    OrganizationEntry,
+    SelectionEntry,
+)
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
 from auditor.config.nodes import Child, ListNode, MappingNode
+from auditor.config.organization import Organization, check_organization, organization_of
 from auditor.config.reading import read_text
 from auditor.config.regions import check_regions
 from auditor.config.settings import Limits
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-LATER_KEYS = ("organization", "waivers", "accepted_gaps", "history", "destinations")
+LATER_KEYS = ("waivers", "accepted_gaps", "history", "destinations")
 """Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
 
 
@@ -40,7 +48,7 @@ class Config:
     """A whole configuration, its defaults resolved and its environment filled in."""
 
     accounts: tuple[Account, ...]
-    """In the file's order, each id once, never empty."""
+    """Those of the list, in the file's order, each id once; empty only beside an organisation."""
     policies: Mapping[str, PolicySettings]
     """Of every known policy: those that are named nowhere with their defaults, those switched off included."""
     limits: Limits
@@ -48,6 +56,16 @@ class Config:
     """The file that it was read from."""
     digest: str
     """SHA-256 in hex of what it means, ExternalIds left out: the same whatever way it is written."""
+    organization: Organization | None = None
+    """Where more accounts come from; None where the list is all."""
+
+    @property
+    def external_ids(self) -> tuple[str, ...]:
+        """Every ExternalId in it: what must be shown nowhere."""
+        ids = [account.external_id for account in self.accounts]
+        if self.organization is not None:
+            ids += [self.organization.external_id, self.organization.found("", None).external_id]
+        return tuple(dict.fromkeys(filter(None, ids)))
 
 
 def load_config(
@@ -72,20 +90,24 @@ def load_config(
         raise faults.fatal(line, f"the file holds {found}; write keys, the first of them version: 1")
     fill_in(root, environ, faults)
     _refuse_later_keys(root.node, faults)
-    document = _validated(Document, root, (), faults)
+    of_organization = "organization" in root.node.children
+    document = _validated(DocumentOfOrganization if of_organization else Document, root, (), faults)
     policies = _policies(root, policy_settings, faults)
     check_accounts(root.node, faults)
+    check_organization(root.node, faults)
     _check_all_regions(root.node, known_regions, faults)
     faults.check()
     if document is None:  # pragma: no cover -- there is a fault where there is no document
         raise AssertionError
     accounts = tuple(resolve(entry, document.defaults, known_regions) for entry in document.accounts)
+    organization = organization_of(root.node, document, known_regions)
     return Config(
         accounts=accounts,
         policies=MappingProxyType(policies),
         limits=document.limits,
         path=str(path),
-        digest=digest(accounts, policies, document.limits),
+        digest=digest(accounts, policies, document.limits, organization),
+        organization=organization,
     )
 
 
@@ -111,17 +133,21 @@ def _validated(model: type[M], root: Child, at: tuple[str, ...], faults: Faults)
 
 
 def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collection[str]:
+    found: type[BaseModel] | None = None
     match place:
         case ("defaults",):
-            return Defaults.model_fields
+            found = Defaults
         case ("accounts", int()):
-            return AccountEntry.model_fields
+            found = AccountEntry
         case ("limits",):
-            return Limits.model_fields
+            found = Limits
+        case ("organization",):
+            found = OrganizationEntry
+        case ("organization", "include" | "exclude"):
+            found = SelectionEntry
         case () | ("policies", _):
-            return model.model_fields
-        case _:
-            return ()
+            found = model
+    return found.model_fields if found is not None else ()
 
 
 def _refuse_later_keys(root: MappingNode, faults: Faults) -> None:

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _ROLE = "the role's name alone, 1 to 64 letters, digits or _+=,.@- (a role with a path goes into role_arn)"
 EXPECTED: Mapping[str, str] = {
     "version": "version: 1",
+    "organization": 'a mapping, such as {role_arn: "arn:aws:iam::111122223333:role/Lister"}, or {} for all accounts',
+    "include": "a mapping of what is meant, such as {ous: [Root/Workloads]}",
+    "exclude": "a mapping of what is left out, such as {names: [sandbox-*]}",
+    "ous": "a list of organizational units, such as [Root/Workloads/Prod]",
+    "names": "a list of patterns, such as [sandbox-*]",
+    "tags": "a mapping of tags, such as {environment: [prod, staging]}",
     "defaults": "a mapping, such as {role_name: LightsailExportAuditor}",
     "accounts": 'a list with an entry for each account, such as - id: "111122223333"',
     "policies": "a mapping of policies, such as {stuck-export: {max_age: 24h}}",
@@ -36,6 +42,9 @@ EXPECTED: Mapping[str, str] = {
     "concurrency": "a whole number from 1 to 1024",
     "request_timeout": EXAMPLES,
     "deadline": EXAMPLES,
+    "organization role_arn": 'a role of one account, such as "arn:aws:iam::111122223333:role/OrganizationReader"',
+    "organization ou": "a path of names such as Root/Workloads/Prod, or an id such as ou-ab12-cdefgh34",
+    "organization accounts": 'a list of account ids in quotes, such as ["111122223333"]',
     "severity": f"one of {', '.join(Severity)}",
     "enabled": "true or false",
 }
@@ -50,6 +59,9 @@ _HOMES = {
     **dict.fromkeys(("session_name", "session_duration", "regions"), "under defaults, or to an account"),
     **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
     **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
+    "organization": "to the left margin",
+    **dict.fromkeys(("include", "exclude"), "under organization"),
+    **dict.fromkeys(("ous", "names", "tags"), "under include or exclude of organization"),
 }
 """A key → where it belongs, for one that was written elsewhere."""
 
@@ -143,7 +155,7 @@ class _Found:
 
 
 def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str:
-    key = str(place[-1]) if place else ""
+    key = _known_as(place)
     # A policy's key may be called as one of the file's own, and mean something else.
     of_policy = place[:1] == ("policies",) and len(place) > 1
     known = key in _OF_EVERY_POLICY if of_policy else key in EXPECTED
@@ -161,6 +173,23 @@ def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str
     if kind == "too_short" and not node.children:
         return f"{found.subject} is empty; write {expected or 'something'}"
     return _in_own_words(found, made_of_variables=has_variables(node))
+
+
+def _known_as(place: tuple[str | int, ...]) -> str:
+    """Return the key of `EXPECTED` for what stands at `place`."""
+    key = str(place[-1]) if place else ""
+    match place:
+        case ("organization", _, "accounts", int()):
+            key = "id"
+        case ("organization", _, "ous", int()):
+            key = "organization ou"
+        case ("organization", _, "names", int()):
+            key = "name"
+        case ("organization", _, "tags", tag, *_):
+            key = f"tag {tag}"  # one may be called as a key of the file's own
+        case ("organization", "role_arn") | ("organization", _, "accounts"):
+            key = f"organization {key}"
+    return key
 
 
 def _wrong_scalar(found: _Found, node: Scalar) -> str:

@@ -22,6 +22,13 @@ IMAGE_PERMISSIONS = "ec2:DescribeImageAttribute"
 SNAPSHOT_PERMISSIONS = "ec2:DescribeSnapshotAttribute"
 """The sources of facts about a record."""
 
+LIST_ACCOUNTS = "organizations:ListAccounts"
+LIST_ROOTS = "organizations:ListRoots"
+LIST_UNITS = "organizations:ListOrganizationalUnitsForParent"
+LIST_ACCOUNTS_OF_UNIT = "organizations:ListAccountsForParent"
+LIST_TAGS = "organizations:ListTagsForResource"
+"""What an organisation is read with."""
+
 PARTITION = "aws"
 """The only partition that has Lightsail (botocore's endpoints)."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from auditor.simulator.cases import Case, Planted
+    from auditor.simulator.organizations import SimOrganization
     from auditor.simulator.records import Record
 
 # AWS Account Management, "Enable or disable AWS Regions in your account".
@@ -99,6 +100,8 @@ class Estate:
     """What breaks a policy of default settings at the time of generation."""
     unjudgeable: frozenset[Expected] = frozenset()
     """What a policy can't judge, since a field that it needs is missing."""
+    organization: SimOrganization | None = None
+    """None where AWS Organizations says that it is not in use."""
 
     def accounts_yaml(self) -> str:
         """Return a configuration that audits all of it, Regions that are not enabled included."""

@@ -13,6 +13,17 @@ if TYPE_CHECKING:
 GET_RECORDS = "GetExportSnapshotRecords"
 
 
+ORGANIZATION_OPERATIONS = frozenset(
+    {
+        "ListAccounts",
+        "ListRoots",
+        "ListOrganizationalUnitsForParent",
+        "ListAccountsForParent",
+        "ListTagsForResource",
+    }
+)
+
+
 class FaultKind(StrEnum):
     """What goes wrong."""
 
@@ -83,9 +94,14 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind is FaultKind.WRONG_ACCOUNT and self.operation != "AssumeRole":
             raise ValueError("wrong-account strikes AssumeRole: say so with operation='AssumeRole'")
+        if self.kind in OF_EVERY_LIST and self.operation in ORGANIZATION_OPERATIONS:
+            return
         if self.kind in RECORDS_ONLY and self.operation != GET_RECORDS:
             raise ValueError(f"{self.kind} strikes {GET_RECORDS} only")
 
+
+OF_EVERY_LIST = frozenset({FaultKind.MISSING_KEY, FaultKind.EMPTY_PAGE, FaultKind.TOKEN_LOOP})
+"""Kinds that Organizations has an answer for, beside those of every service."""
 
 RECORDS_ONLY = frozenset(
     {

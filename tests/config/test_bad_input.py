@@ -128,7 +128,6 @@ SETTING = [
 ]
 TOP = [
     ("waivers: []", "waivers: this version does not know this key yet; remove it"),
-    ("organization: {}", "organization: this version does not know this key yet"),
     ("accepted_gaps: []", "accepted_gaps: this version does not know this key yet"),
     ("history:", "history: this version does not know this key yet"),
     ("destinations: 1", "destinations: this version does not know this key yet"),
