@@ -49,7 +49,7 @@ COMMANDS = dict(commands())
 
 
 def test_there_are_the_commands_that_were_promised() -> None:
-    assert list(COMMANDS) == ["check", "demo", "explain", "policies", "run", "simulate"]
+    assert list(COMMANDS) == ["accounts", "check", "demo", "explain", "policies", "run", "simulate"]
 
 
 @pytest.mark.parametrize("flag", HELP)
