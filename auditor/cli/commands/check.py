@@ -34,8 +34,10 @@ def command(config_path: Path, *, schema: bool) -> int:
     config = load_config(config_path)
     regions = sum(len(account.regions) for account in config.accounts)
     enabled = [policy_id for policy_id, settings in config.policies.items() if settings.enabled]
+    found = ", and those of the organization (see `auditor accounts`)" if config.organization else ""
     click.echo(
-        f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {regions} targets, {len(enabled)} policies"
+        f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {regions} targets, "
+        f"{len(enabled)} policies{found}"
     )
     for warning in ended(config, datetime.now(UTC).date()):
         click.echo(f"auditor: warning: {shown(warning)}", err=True)
