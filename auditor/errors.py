@@ -7,6 +7,7 @@
     │   ├── ConfigError       the configuration, with every problem found in it
     │   └── CredentialsError  no usable base credentials
     ├── InterruptedRun        a signal came before anything was audited: exit 130 or 143
+    ├── OrganizationUnread    AWS Organizations could not be read: exit 2, or beside a list a gap
     ├── CallFailed            AWS did not answer what was asked: a reason for the ledger
     ├── Unjudgeable           a policy can't judge a record
     │   ├── UnusableField     a field that it needs is missing or of another type
@@ -67,6 +68,16 @@ class InterruptedRun(AuditorError):  # noqa: N818 -- what happened, not a fault
     def __init__(self, exit_code: int) -> None:
         super().__init__("interrupted before anything was audited")
         self.exit_code = exit_code
+
+
+class OrganizationUnread(AuditorError):  # noqa: N818 -- as CallFailed
+    """The accounts of the organisation are not known, or not all that was asked about them."""
+
+    def __init__(self, action: str, failure: Failure) -> None:
+        super().__init__(f"{action}: {failure.reason}: {failure.error_code}: {failure.error_message}")
+        self.action = action
+        """What was not answered, as IAM names it: the permission that is needed."""
+        self.failure = failure
 
 
 class CallFailed(AuditorError):  # noqa: N818 -- a state of the ledger, not a fault of the program

@@ -1,6 +1,7 @@
 """The audit itself: plan, read, judge, account for it, write it down. The only room that starts tasks."""
 
 from auditor.audit.folder import choose_folder
+from auditor.audit.listing import list_accounts
 from auditor.audit.options import FormatRequest, Observer, Progress, RunOptions
 from auditor.audit.pipeline import audit
 from auditor.audit.record import Exit, Gap, Result
@@ -15,4 +16,5 @@ __all__ = [
     "RunOptions",
     "audit",
     "choose_folder",
+    "list_accounts",
 ]

@@ -10,6 +10,7 @@ import anyio
 import structlog
 
 from auditor.audit.hub import assume_hub, how_to_allow
+from auditor.audit.organization import find_accounts
 from auditor.aws.clients import open_clients
 from auditor.aws.failures import REGION_OFF_CODES
 from auditor.aws.identity import caller_arn
@@ -19,7 +20,7 @@ from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
 from auditor.errors import CallFailed
-from auditor.inventory import Filters, make_plan
+from auditor.inventory import Filters, check_filters, make_plan, policies_of
 from auditor.model import Reason, Target
 from auditor.policies import actions_of, catalogue_of, sources_of
 
@@ -83,28 +84,47 @@ async def examine(config: Config, options: DoctorOptions) -> list[Diagnosis]:
     """
     filters = Filters(accounts=options.accounts, regions=options.regions)
     entries = catalogue_of(config.policies)
-    plan = make_plan(config, filters, lightsail_regions(), partial(sources_of, entries))
-    sources = plan.sources
+    policies = policies_of(config, filters)
+    sources = sources_of(entries, policies)
+    services = {SOURCES[source].service for source in sources}
+    planned = partial(make_plan, config, filters, lightsail_regions(), partial(sources_of, entries))
+    if config.organization is None:
+        plan = planned()
+    else:
+        check_filters(config, filters, lightsail_regions())
+        services.add("organizations")
     timeout = config.limits.request_timeout.total_seconds()
     concurrency = config.limits.concurrency
-    patients = [
-        Diagnosis(account, _where(account, options.regions))
-        for account in dict.fromkeys(target.account for target in plan.targets)
-    ]
     async with open_clients(
         concurrency=concurrency,
         request_timeout=timeout,
         allow_http=options.allow_http,
-        services={SOURCES[source].service for source in sources},
+        services=services,
     ) as clients:
         for service, url in clients.endpoint_overrides.items():
             log.warning("calls do not go to AWS", service=service, endpoint=url)
-        roles = Roles(clients, timeout, actions_of(entries, plan.policies))
+        roles = Roles(clients, timeout, actions_of(entries, policies))
         doctor = _Doctor(clients, roles, sources, timeout, with_external_id=options.probe_external_id)
         places = anyio.Semaphore(concurrency)
         async with Slot(places) as slot:
-            await caller_arn(clients, slot, timeout)
-            await assume_hub((patient.account for patient in patients), roles, slot)
+            caller = await caller_arn(clients, slot, timeout)
+            await assume_hub(config.hub, roles, slot)
+        if config.organization is not None:
+            inventory = await find_accounts(
+                config,
+                clients,
+                roles,
+                caller=caller,
+                places=places,
+                request_timeout=timeout,
+                give_up_at=anyio.current_time() + config.limits.deadline.total_seconds(),
+            )
+            plan = planned(inventory)
+        # Not those that are suspended: nobody can get into them.
+        patients = [
+            Diagnosis(account, _where(account, options.regions))
+            for account in dict.fromkeys(place.account for place in plan.places)
+        ]
         # The plan holds no more accounts than the ledger of a run would.
         async with anyio.create_task_group() as group:
             for patient in patients:

@@ -11,8 +11,6 @@ from auditor.errors import CallFailed, UsageError
 from auditor.model import Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from auditor.aws.roles import Roles
     from auditor.aws.slots import Slot
     from auditor.model import Account
@@ -22,26 +20,25 @@ log = structlog.get_logger()
 _REFUSED = frozenset({Reason.ROLE_NOT_ASSUMABLE, Reason.WRONG_ACCOUNT})
 
 
-async def assume_hub(accounts: Iterable[Account], roles: Roles, slot: Slot) -> None:
-    """Assume the hub of these accounts, where they have one.
+async def assume_hub(hub: Account | None, roles: Roles, slot: Slot) -> None:
+    """Assume the hub, where there is one.
 
     Where STS can't be asked now, it is asked again when the first account needs the hub.
 
     :raises UsageError: where STS refuses it.
     """
-    for hub in dict.fromkeys(account.hub for account in accounts):
-        if hub is None:
-            continue
-        try:
-            await roles.credentials(hub, slot)
-        except CallFailed as failed:
-            failure = failed.failure
-            if failure.reason in _REFUSED:
-                raise UsageError(
-                    f"the hub role {hub.role_arn} can't be assumed: {failure.error_code or failure.reason}: "
-                    f"{failure.error_message}; {how_to_allow(hub, by='the base credentials')}"
-                ) from failed
-            log.warning("hub not assumed yet", role=hub.role_arn, reason=failure.reason, error=str(failed))
+    if hub is None:
+        return
+    try:
+        await roles.credentials(hub, slot)
+    except CallFailed as failed:
+        failure = failed.failure
+        if failure.reason in _REFUSED:
+            raise UsageError(
+                f"the hub role {hub.role_arn} can't be assumed: {failure.error_code or failure.reason}: "
+                f"{failure.error_message}; {how_to_allow(hub, by='the base credentials')}"
+            ) from failed
+        log.warning("hub not assumed yet", role=hub.role_arn, reason=failure.reason, error=str(failed))
 
 
 def how_to_allow(role: Account, *, by: str) -> str:

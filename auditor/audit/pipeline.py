@@ -26,6 +26,7 @@ from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import choose_folder, made_folder, new_run_id
 from auditor.audit.hub import assume_hub
 from auditor.audit.options import Observer, Progress, RunOptions
+from auditor.audit.organization import find_accounts
 from auditor.audit.place import PlaceAudit
 from auditor.audit.record import Condition, Exit, Result, conditions, run_record
 from auditor.audit.tally import Tally
@@ -39,8 +40,8 @@ from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
 from auditor.coverage import Ledger
 from auditor.errors import CallFailed, InterruptedRun, LedgerError
-from auditor.inventory import compared, make_plan
-from auditor.model import Failure, Reason, rfc3339
+from auditor.inventory import check_filters, compared, make_plan, policies_of
+from auditor.model import Failure, Outcome, Reason, rfc3339
 from auditor.policies import Panel, actions_of, catalogue_of, sources_of
 from auditor.waivers import AcceptedGaps, Looked, Waivers, log_report, report
 
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     from auditor.audit.writing import Patience
     from auditor.aws.clients import Clients
     from auditor.config import Config
-    from auditor.inventory import Plan
+    from auditor.inventory import Inventory, Plan
     from auditor.model import Finding, Place
 
 log = structlog.get_logger()
@@ -96,6 +97,8 @@ class _Run:
         self._config = config
         self._options = options
         self._observer = observer
+        self._entries = catalogue_of(config.policies)
+        self._policies = policies_of(config, options.filters)
         self._concurrency = options.concurrency or config.limits.concurrency
         self._deadline = options.deadline or config.limits.deadline
         self._timeout = config.limits.request_timeout.total_seconds()
@@ -115,15 +118,9 @@ class _Run:
     async def run(self) -> Result:
         self._started = anyio.current_time()
         self._work.deadline = self._started + self._deadline.total_seconds()
-        plan = make_plan(
-            self._config,
-            self._options.filters,
-            lightsail_regions(),
-            partial(sources_of, catalogue_of(self._config.policies)),
-        )
+        plan_of_list = self._checked()
         folder = choose_folder(self._options.folder, self._run_id)
         check_formats(self._options.formats, folder, self._config.path)
-        self._ledger = Ledger(plan.targets, self._accepted_gaps.accept)
         async with anyio.create_task_group() as around:
             if self._options.handle_signals:
                 await around.start(self._watch_signals)
@@ -132,18 +129,19 @@ class _Run:
                     clients = await stack.enter_async_context(
                         open_clients(
                             concurrency=self._concurrency,
-                            services={SOURCES[source].service for source in plan.sources},
+                            services=self._services(),
                             request_timeout=self._timeout,
                             allow_http=self._options.allow_http,
                             give_up_at=self._work.deadline,
                         )
                     )
                     caller = await self._caller(clients)
-                    actions = actions_of(catalogue_of(plan.policies), plan.policies)
-                    roles = Roles(clients, self._timeout, actions)
-                    await self._hub(plan, roles)
+                    roles = Roles(clients, self._timeout, actions_of(self._entries, self._policies))
+                    await self._hub(roles)
+                    plan = plan_of_list or await self._plan(clients, roles, caller)
                 if self._stopped_by is not None:
                     raise InterruptedRun(int(self._stopped_by))
+                self._ledger = Ledger(plan.targets, self._accepted_gaps.accept)
                 with made_folder(folder):
                     writer = stack.enter_context(Writer(folder, self._options.formats))
                 self._patience = writer.patience
@@ -163,10 +161,42 @@ class _Run:
                 return await caller_arn(clients, slot, self._timeout)
         return None
 
-    async def _hub(self, plan: Plan, roles: Roles) -> None:
+    def _checked(self) -> Plan | None:
+        """Look at all that can be looked at before the first call; where the list is all, that is the whole plan."""
+        if self._config.organization is None:
+            return self._planned()
+        check_filters(self._config, self._options.filters, lightsail_regions())
+        return None
+
+    def _services(self) -> set[str]:
+        services = {SOURCES[source].service for source in sources_of(self._entries, self._policies)}
+        return services if self._config.organization is None else services | {"organizations"}
+
+    def _planned(self, inventory: Inventory | None = None) -> Plan:
+        return make_plan(
+            self._config,
+            self._options.filters,
+            lightsail_regions(),
+            partial(sources_of, self._entries),
+            inventory,
+        )
+
+    async def _hub(self, roles: Roles) -> None:
         with anyio.move_on_at(self._work.deadline):
             async with Slot(self._places) as slot:
-                await assume_hub((target.account for target in plan.targets), roles, slot)
+                await assume_hub(self._config.hub, roles, slot)
+
+    async def _plan(self, clients: Clients, roles: Roles, caller: str | None) -> Plan:
+        inventory = await find_accounts(
+            self._config,
+            clients,
+            roles,
+            caller=caller,
+            places=self._places,
+            request_timeout=self._timeout,
+            give_up_at=self._work.deadline,
+        )
+        return self._planned(inventory)
 
     async def _audit_all(self, plan: Plan, clients: Clients, roles: Roles, writer: Writer) -> None:
         send, receive = anyio.create_memory_object_stream[list["Finding"]](self._concurrency)
@@ -175,7 +205,9 @@ class _Run:
             clients=clients,
             roles=roles,
             enabled=EnabledRegions(clients, self._timeout),
-            panel=Panel(entries, plan.policies, self._now),
+            # Where the organisation could not be read, its accounts are not among one's own: public-export with
+            # sharing: true, which alone looks at these, tells of them too, beside the gap that says why.
+            panel=Panel(entries, plan.policies, self._now, plan.own_accounts),
             maker=FindingMaker(self._run_id, self._now, entries, plan.policies, self._waivers),
             ledger=self._ledger,
             tally=self._tally,
@@ -183,6 +215,8 @@ class _Run:
             emit=lambda findings: _emit(send, findings),
             why_stopped=self._why_stopped,
         )
+        for target, failure in plan.settled.items():
+            self._ledger.settle(target, Outcome(), failure)
         self._observer.ready()
         async with anyio.create_task_group() as writing:
             writing.start_soon(writer.serve, receive)

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from auditor import __version__
-from auditor.model import Reason, Verdict
+from auditor.model import NOT_OF_AN_ACCOUNT, Reason, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,7 +138,9 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     accepted: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return run.json; `accepted` is its parts on waivers and accepted gaps."""
-    accounts = {target.account.id for target, _ in ledger.settled_lines()}
+    accounts = {
+        target.account.id for target, _ in ledger.settled_lines() if target.source not in NOT_OF_AN_ACCOUNT
+    }
     return {
         "schema": SCHEMA,
         "run_id": run_id,

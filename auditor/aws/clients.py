@@ -79,6 +79,8 @@ class Clients:
     """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
     base_secrets: tuple[str, ...] = field(repr=False)
     """What must not be shown of the base credentials."""
+    organizations: Any = None
+    """None where it was not asked for."""
 
 
 @asynccontextmanager
@@ -92,7 +94,7 @@ async def open_clients(
 ) -> AsyncIterator[Clients]:
     """Open the clients, with the base credentials of AWS's default chain.
 
-    :param services: those of the sources that are read; STS is always called.
+    :param services: those of the sources that are read, and organizations where one is; STS is always called.
     :param request_timeout: seconds.
     :param give_up_at: when to wait no longer for the base credentials, on the event loop's clock.
     :raises CredentialsError: where the chain holds none, or can't load them.
@@ -119,11 +121,12 @@ async def open_clients(
         try:
             region = session.get_config_variable("region") or _HOME_REGION
             _check_ca_bundle(session.get_config_variable("ca_bundle"))
+            # Organizations' one endpoint in partition aws is there too (AWS General Reference, its endpoints).
             clients = {
                 service: await stack.enter_async_context(session.create_client(service, home, config=config))
                 for service, home in {
                     "sts": region,
-                    **dict.fromkeys(sorted({"account", *services}), _HOME_REGION),
+                    **dict.fromkeys(sorted({"account", "lightsail", *services}), _HOME_REGION),
                 }.items()
             }
         except (BotoCoreError, ValueError) as error:
@@ -134,7 +137,13 @@ async def open_clients(
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
         yield Clients(
-            clients["lightsail"], clients["sts"], clients.get("ec2"), clients["account"], overrides, secrets
+            lightsail=clients["lightsail"],
+            sts=clients["sts"],
+            ec2=clients.get("ec2"),
+            account=clients["account"],
+            endpoint_overrides=overrides,
+            base_secrets=secrets,
+            organizations=clients.get("organizations"),
         )
 
 

@@ -52,6 +52,9 @@ _REASONS = {
     "AccountSetupInProgressException": Reason.ACCOUNT_SETUP_IN_PROGRESS,
     "RegionSetupInProgressException": Reason.REGION_SETUP_IN_PROGRESS,
     "InvalidInputException": Reason.INVALID_REQUEST,
+    # Organizations API reference, "Errors".
+    "ParentNotFoundException": Reason.NOT_FOUND,
+    "TargetNotFoundException": Reason.NOT_FOUND,
     "NotFoundException": Reason.NOT_FOUND,
 }
 

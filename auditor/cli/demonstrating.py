@@ -32,7 +32,7 @@ def demonstrate(folder: str | None, *, quiet: bool, log_format: str | None, log_
     config_path = place / "accounts.yaml"
     write_estate_config(estate, config_path)
     config = load_config(config_path)
-    redactor.hide(account.external_id for account in config.accounts)
+    redactor.hide(config.external_ids)
     say(f"A simulated organisation of {len(estate.accounts)} accounts, in which several things go wrong.\n\n")
     with serve_in_thread(estate, faults=faults) as running:
         _point_at(running)

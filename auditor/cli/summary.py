@@ -78,6 +78,12 @@ def _print_head(console: Console, result: Result) -> None:
     for key, text in _REGIONS_DIFFER.items():
         if scope[key]:
             console.print(Text(f"{text}: {', '.join(map(shown, scope[key]))}", style="bold yellow"))
+    if gap := scope["organization_gap"]:
+        text = f"The ORGANIZATION was not read ({gap['source']}: {gap['reason']}): the list alone was audited"
+        console.print(Text(text, style="bold red"))
+    if scope["accounts_excluded"]:
+        count = len(scope["accounts_excluded"])
+        console.print(f"{count} account(s) of the organization left out: see run.json, or auditor accounts")
 
 
 def _print_findings(

@@ -3,6 +3,7 @@
 from auditor.config.acceptances import AcceptedGap, Waiver
 from auditor.config.durations import Duration, format_duration, parse_duration
 from auditor.config.loading import Config, load_config
+from auditor.config.organization import Filter, Organization
 from auditor.config.own import ExpressionSettings
 from auditor.config.patterns import is_pattern, matcher
 from auditor.config.schema import json_schema
@@ -13,7 +14,9 @@ __all__ = [
     "Config",
     "Duration",
     "ExpressionSettings",
+    "Filter",
     "Limits",
+    "Organization",
     "PolicySettings",
     "Waiver",
     "format_duration",

@@ -16,6 +16,7 @@ from auditor.model import (
     IMAGE_PERMISSIONS,
     IMAGES,
     INSTANCE_SNAPSHOTS,
+    NOT_OF_AN_ACCOUNT,
     OPERATIONS,
     SNAPSHOT_PERMISSIONS,
     SNAPSHOTS,
@@ -42,6 +43,7 @@ SOURCES = (
     VOLUMES,
     IMAGE_PERMISSIONS,
     SNAPSHOT_PERMISSIONS,
+    *NOT_OF_AN_ACCOUNT,
 )
 REASONS = tuple(reason.value for reason in Reason)
 SHAPES: dict[str, type[BaseModel]] = {WAIVERS: WaiverEntry, ACCEPTED_GAPS: AcceptedGapEntry}

@@ -7,10 +7,13 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from auditor.config.entries import ACCOUNT_ID
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.config.acceptances import AcceptedGap, Waiver
+    from auditor.config.organization import Filter, Organization
     from auditor.config.settings import Limits, PolicySettings
     from auditor.model import Account
 
@@ -20,28 +23,15 @@ def digest(
     policies: Mapping[str, PolicySettings],
     limits: Limits,
     accepted: Sequence[Waiver | AcceptedGap] = (),
+    organization: Organization | None = None,
 ) -> str:
     """Return the SHA-256, in hex, of the effective configuration, ExternalIds left out.
 
     The order of keys, accounts and Regions, comments, and defaults written out change nothing in it.
     """
-    meaning = {
+    meaning: dict[str, Any] = {
         "version": 1,
-        "accounts": [
-            {
-                "id": account.id,
-                "name": account.name,
-                "role_arn": account.role_arn,
-                "session_name": account.session_name,
-                "session_duration": account.session_duration,
-                "regions": sorted(account.regions),
-                "hub_role_arn": account.hub.role_arn if account.hub else None,
-                "session_tags": dict(account.session_tags),
-                "source_identity": account.source_identity,
-                "session_policy": account.session_policy,
-            }
-            for account in sorted(accounts, key=lambda account: account.id)
-        ],
+        "accounts": [_account(account) for account in sorted(accounts, key=lambda account: account.id)],
         "policies": {
             policy: _numbers(settings.model_dump(mode="json")) for policy, settings in policies.items()
         },
@@ -49,6 +39,13 @@ def digest(
         # In the file's order: where two hold, the first is the one that is shown.
         "accepted": [_meaning(each) for each in accepted],
     }
+    if organization is not None:
+        meaning["organization"] = {
+            "role_arn": organization.role_arn,
+            "include": sorted(map(_filter, organization.include)),
+            "exclude": sorted(map(_filter, organization.exclude)),
+            "found": _account(organization.found(ACCOUNT_ID, None)),
+        }
     written = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(written.encode("ascii")).hexdigest()
 
@@ -56,6 +53,25 @@ def digest(
 def _meaning(accepted: Waiver | AcceptedGap) -> dict[str, Any]:
     written = asdict(accepted) | {"kind": type(accepted).__name__, "until": accepted.until.isoformat()}
     return {key: value for key, value in written.items() if key != "line"}
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "id": account.id,
+        "name": account.name,
+        "role_arn": account.role_arn,
+        "session_name": account.session_name,
+        "session_duration": account.session_duration,
+        "regions": sorted(account.regions),
+        "hub_role_arn": account.hub.role_arn if account.hub else None,
+        "session_tags": dict(account.session_tags),
+        "source_identity": account.source_identity,
+        "session_policy": account.session_policy,
+    }
+
+
+def _filter(one: Filter) -> list[Any]:
+    return [one.kind, one.value, sorted(one.tag_values)]
 
 
 def _numbers(value: Any) -> Any:

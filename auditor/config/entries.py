@@ -62,6 +62,17 @@ SessionTags = Annotated[
         }
     ),
 ]
+AccountId = Annotated[str, Field(pattern="^[0-9]{12}$")]
+OrganizationRoleArn = Annotated[
+    str, Field(pattern=rf"^arn:aws:iam::[0-9]{{12}}:role/(?:[!-z|~]{{1,510}}/)?[{_NAMED}]{{1,64}}$")
+]
+# Organizations API reference, OrganizationalUnit: Name, of at most 128 characters, five levels below the root.
+OrganizationalUnit = Annotated[
+    str, Field(min_length=1, max_length=1024, pattern="^[^/]+(?:/[^/]+)*$"), AfterValidator(_visible)
+]
+# Organizations API reference, Tag: Value.
+TagValue = Annotated[str, Field(max_length=256)]
+TagValues = Annotated[list[TagValue], Field(min_length=1)]
 
 
 class _Entry(BaseModel):
@@ -117,10 +128,43 @@ class Defaults(AccountSettings):
 class AccountEntry(AccountSettings):
     """One account; what it does not say comes from the defaults."""
 
-    id: Annotated[str, Field(pattern="^[0-9]{12}$")] = Field(
-        description="The account's twelve digits, in quotes: a leading zero counts."
-    )
+    id: AccountId = Field(description="The account's twelve digits, in quotes: a leading zero counts.")
     name: Name | None = Field(default=None, description="What people call the account.")
+
+
+class SelectionEntry(_Entry):
+    """Which accounts of the organisation are meant: those that any one of its lines names."""
+
+    ous: Annotated[list[OrganizationalUnit], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Organizational units, each by its path, such as Root/Workloads/Prod, or its id; "
+        "with all that is below it.",
+    )
+    accounts: Annotated[list[AccountId], Field(min_length=1)] | None = Field(
+        default=None, description="Accounts by id, in quotes."
+    )
+    names: Annotated[list[Name], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Patterns of accounts' names, such as sandbox-*; * ? and [a-z] as in a shell.",
+    )
+    tags: Annotated[dict[str, TagValue | TagValues], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Tags of accounts: key: value, key: [one, or another], or key: '*' for any value.",
+    )
+
+
+class OrganizationEntry(_Entry):
+    """Accounts from AWS Organizations; with nothing in it, all that there are."""
+
+    role_arn: OrganizationRoleArn | None = Field(
+        default=None,
+        description="A role of the management account, or of a delegated administrator's, to list accounts with.",
+    )
+    external_id: ExternalId | None = Field(
+        default=None, repr=False, description="The ExternalId that this role's trust policy asks for."
+    )
+    include: SelectionEntry | None = Field(default=None, description="These alone; all, unless given.")
+    exclude: SelectionEntry | None = Field(default=None, description="But for these.")
 
 
 class Document(_Entry):
@@ -133,6 +177,10 @@ class Document(_Entry):
         default_factory=Defaults, description="What holds for every account that says nothing else."
     )
     accounts: Annotated[list[AccountEntry], Field(min_length=1)] = Field(description="The accounts to audit.")
+    organization: OrganizationEntry | None = Field(
+        default=None,
+        description="Accounts from AWS Organizations, beside those of the list or in place of it.",
+    )
     # Each policy's settings are looked at by the policy's own class.
     policies: dict[str, Any] = Field(
         default_factory=dict,
@@ -144,4 +192,13 @@ class Document(_Entry):
     )
     accepted_gaps: list[AcceptedGapEntry] = Field(
         default_factory=list, description="What can't be read, and is known and accepted, each until a date."
+    )
+
+
+class DocumentOfOrganization(Document):
+    """The whole file, where an organisation says which accounts there are."""
+
+    accounts: list[AccountEntry] = Field(
+        default_factory=list,
+        description="Accounts of which something else is to be said, or beside those found.",
     )

@@ -19,10 +19,18 @@ from auditor.config.acceptances import (
 from auditor.config.accepting import check_acceptances
 from auditor.config.accounts import check_accounts, resolve
 from auditor.config.digest import digest
-from auditor.config.entries import AccountEntry, Defaults, Document
+from auditor.config.entries import (
+    AccountEntry,
+    Defaults,
+    Document,
+    DocumentOfOrganization,
+    OrganizationEntry,
+    SelectionEntry,
+)
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
 from auditor.config.nodes import Child, ListNode, MappingNode
+from auditor.config.organization import Organization, check_organization, organization_of
 from auditor.config.own import EXPRESSION, ControlSettings, ExpressionSettings, check_own, is_own
 from auditor.config.reading import read_text
 from auditor.config.regions import check_regions
@@ -41,7 +49,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-LATER_KEYS = ("organization", "history", "destinations")
+LATER_KEYS = ("history", "destinations")
 """Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
 
 _ENTRIES: Mapping[str, type[BaseModel]] = {
@@ -57,7 +65,7 @@ class Config:
     """A whole configuration, its defaults resolved and its environment filled in."""
 
     accounts: tuple[Account, ...]
-    """In the file's order, each id once, never empty."""
+    """Those of the list, in the file's order, each id once; empty only beside an organisation."""
     policies: Mapping[str, PolicySettings]
     """Of every known policy: those that are named nowhere with their defaults, those switched off included; then
     `ExpressionSettings` for each of one's own."""
@@ -70,6 +78,26 @@ class Config:
     """In the file's order, those that have ended included."""
     accepted_gaps: tuple[AcceptedGap, ...] = ()
     """In the file's order, those that have ended included."""
+    organization: Organization | None = None
+    """Where more accounts come from; None where the list is all."""
+
+    @property
+    def hub(self) -> Account | None:
+        """The hub, which is the same for every account; None where there is none."""
+        return self.accounts[0].hub if self.organization is None else self.organization.hub
+
+    @property
+    def external_ids(self) -> tuple[str, ...]:
+        """Every ExternalId in it: what must be shown nowhere."""
+        accounts = list(self.accounts)
+        ids: list[str | None] = []
+        if self.organization is not None:
+            accounts.append(self.organization.found("", None))
+            ids.append(self.organization.external_id)
+        if self.hub is not None:
+            ids.append(self.hub.external_id)
+        ids += [account.external_id for account in accounts]
+        return tuple(dict.fromkeys(filter(None, ids)))
 
 
 def load_config(
@@ -95,9 +123,11 @@ def load_config(
     fill_in(root, environ, faults)
     check_acceptances(root.node, policy_settings, known_regions, faults)
     _refuse_later_keys(root.node, faults)
-    document = _validated(Document, root, (), faults)
+    of_organization = "organization" in root.node.children
+    document = _validated(DocumentOfOrganization if of_organization else Document, root, (), faults)
     policies = _policies(root, policy_settings, faults)
     check_accounts(root.node, faults)
+    check_organization(root.node, faults)
     _check_all_regions(root.node, known_regions, faults)
     faults.check()
     if document is None:  # pragma: no cover -- there is a fault where there is no document
@@ -111,14 +141,16 @@ def load_config(
         for line, entry in zip(_lines(root.node, ACCEPTED_GAPS), document.accepted_gaps, strict=True)
     )
     accounts = tuple(resolve(entry, document.defaults, known_regions) for entry in document.accounts)
+    organization = organization_of(root.node, document, known_regions)
     return Config(
         accounts=accounts,
         policies=MappingProxyType(policies),
         limits=document.limits,
         path=str(path),
-        digest=digest(accounts, policies, document.limits, (*waivers, *accepted_gaps)),
+        digest=digest(accounts, policies, document.limits, (*waivers, *accepted_gaps), organization),
         waivers=waivers,
         accepted_gaps=accepted_gaps,
+        organization=organization,
     )
 
 
@@ -144,19 +176,23 @@ def _validated(model: type[M], root: Child, at: tuple[str, ...], faults: Faults)
 
 
 def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collection[str]:
+    found: type[BaseModel] | None = None
     match place:
         case ("defaults",):
-            return Defaults.model_fields
+            found = Defaults
         case (str() as of, int()) if of in _ENTRIES:
-            return _ENTRIES[of].model_fields
+            found = _ENTRIES[of]
         case ("limits",):
-            return Limits.model_fields
+            found = Limits
+        case ("organization",):
+            found = OrganizationEntry
+        case ("organization", "include" | "exclude"):
+            found = SelectionEntry
         case () | ("policies", _):
-            return model.model_fields
+            found = model
         case ("policies", _, "controls", int()):
-            return ControlSettings.model_fields
-        case _:
-            return ()
+            found = ControlSettings
+    return found.model_fields if found is not None else ()
 
 
 def _lines(root: MappingNode, key: str) -> list[int]:

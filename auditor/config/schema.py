@@ -58,6 +58,11 @@ def json_schema(
         settings = definitions[level]["properties"]
         definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
     definitions["Defaults"]["dependentRequired"] = {"hub_external_id": ["hub_role_arn"]}
+    for level in ("OrganizationEntry", "SelectionEntry"):
+        settings = definitions[level]["properties"]
+        definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
+    definitions["SelectionEntry"]["minProperties"] = 1
+    root["properties"]["organization"] = _not_null(root["properties"]["organization"])
     for setting in definitions["AccountEntry"]["properties"].values():
         setting.pop("default", None)  # an account's defaults are those under defaults
     known = {"policy": policy_settings, "region": known_regions, "source": SOURCES, "reason": REASONS}
@@ -66,7 +71,18 @@ def json_schema(
     has_role = {"anyOf": [{"required": ["role_name"]}, {"required": ["role_arn"]}]}
     root["anyOf"] = [
         {"required": ["defaults"], "properties": {"defaults": has_role}},
-        {"properties": {"accounts": {"items": has_role}}},
+        {"properties": {"accounts": {"items": has_role}}, "not": {"required": ["organization"]}},
+    ]
+    # A list that may be left out, or be empty, where an organisation says which accounts there are.
+    root["required"].remove("accounts")
+    del root["properties"]["accounts"]["minItems"]
+    root["allOf"] = [
+        {
+            "anyOf": [
+                {"required": ["organization"]},
+                {"required": ["accounts"], "properties": {"accounts": {"minItems": 1}}},
+            ]
+        }
     ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

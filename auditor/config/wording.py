@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 _ROLE = "the role's name alone, 1 to 64 letters, digits or _+=,.@- (a role with a path goes into role_arn)"
 EXPECTED: Mapping[str, str] = {
     "version": "version: 1",
+    "organization": 'a mapping, such as {role_arn: "arn:aws:iam::111122223333:role/Lister"}, or {} for all accounts',
+    "include": "a mapping of what is meant, such as {ous: [Root/Workloads]}",
+    "exclude": "a mapping of what is left out, such as {names: [sandbox-*]}",
+    "ous": "a list of organizational units, such as [Root/Workloads/Prod]",
+    "names": "a list of patterns, such as [sandbox-*]",
+    "tags": "a mapping of tags, such as {environment: [prod, staging]}",
     "defaults": "a mapping, such as {role_name: LightsailExportAuditor}",
     "accounts": 'a list with an entry for each account, such as - id: "111122223333"',
     "policies": "a mapping of policies, such as {stuck-export: {max_age: 24h}}",
@@ -41,6 +47,9 @@ EXPECTED: Mapping[str, str] = {
     "concurrency": "a whole number from 1 to 1024",
     "request_timeout": EXAMPLES,
     "deadline": EXAMPLES,
+    "organization role_arn": 'a role of one account, such as "arn:aws:iam::111122223333:role/OrganizationReader"',
+    "organization ou": "a path of names such as Root/Workloads/Prod, or an id such as ou-ab12-cdefgh34",
+    "organization accounts": 'a list of account ids in quotes, such as ["111122223333"]',
     "severity": f"one of {', '.join(Severity)}",
     "message": 'a text, such as "{record.name} is public"',
     "remediation": "a text that says what to do",
@@ -77,6 +86,9 @@ _HOMES = {
     **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
     **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
     **dict.fromkeys(("waivers", "accepted_gaps"), "to the left margin"),
+    "organization": "to the left margin",
+    **dict.fromkeys(("include", "exclude"), "under organization"),
+    **dict.fromkeys(("ous", "names", "tags"), "under include or exclude of organization"),
 }
 """A key → where it belongs, for one that was written elsewhere."""
 
@@ -157,7 +169,7 @@ def _missing(loc: tuple[str | int, ...]) -> str:
     key, subject = str(loc[-1]), _subject(loc[:-1])
     # The id of a control, say, is none of an account.
     foreign = loc[:1] == ("policies",) and key not in _OF_A_POLICY
-    expected = "a value" if foreign else EXPECTED.get(_expected_at(loc), "a value")
+    expected = "a value" if foreign else EXPECTED.get(_known_as(loc), "a value")
     due = expected if expected.startswith(f"{key}:") else f"{key}: {expected}"
     return f"{subject} has no {key}; write {due}" if subject else f"{key} is missing; write {due}"
 
@@ -175,7 +187,7 @@ class _Found:
 
 
 def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str:
-    key = _expected_at(place)
+    key = _known_as(place)
     # A policy's key may be called as one of the file's own, and mean something else.
     of_policy = (place[:1] == ("policies",) and len(place) > 1) or "session_tags" in place[:-1]
     known = key in _OF_EVERY_POLICY if of_policy else key in EXPECTED
@@ -197,11 +209,23 @@ def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str
     return _in_own_words(found, made_of_variables=has_variables(node))
 
 
-def _expected_at(place: tuple[str | int, ...]) -> str:
-    """Return the key of `EXPECTED` that says what belongs at `place`."""
+def _known_as(place: tuple[str | int, ...]) -> str:
+    """Return the key of `EXPECTED` for what stands at `place`."""
     key = str(place[-1]) if place else ""
-    own = f"{place[0]}.{key}" if place else ""
-    return own if own in EXPECTED else key
+    match place:
+        case ("organization", _, "accounts", int()):
+            key = "id"
+        case ("organization", _, "ous", int()):
+            key = "organization ou"
+        case ("organization", _, "names", int()):
+            key = "name"
+        case ("organization", _, "tags", tag, *_):
+            key = f"tag {tag}"  # one may be called as a key of the file's own
+        case ("organization", "role_arn") | ("organization", _, "accounts"):
+            key = f"organization {key}"
+        case (str() as of, *_) if f"{of}.{key}" in EXPECTED:
+            key = f"{of}.{key}"
+    return key
 
 
 def _wrong_scalar(found: _Found, node: Scalar) -> str:

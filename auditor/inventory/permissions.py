@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.aws.session_policy import chain_actions, policy_document
 from auditor.errors import UsageError
-from auditor.model import shown
+from auditor.model import ORGANIZATION_ACTIONS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,15 +20,6 @@ if TYPE_CHECKING:
 PRINCIPAL = "REPLACE-WITH-THE-ARN-OF-WHO-RUNS-AUDITOR"
 EXTERNAL_ID = "REPLACE-WITH-THE-EXTERNAL-ID"
 """What stands where something has to be filled in: an ExternalId is printed nowhere."""
-
-ORGANIZATION_ACTIONS = (
-    "organizations:ListAccounts",
-    "organizations:ListAccountsForParent",
-    "organizations:ListOrganizationalUnitsForParent",
-    "organizations:ListRoots",
-    "organizations:ListTagsForResource",
-)
-"""What an organisation is read with."""
 
 _PRINCIPAL = re.compile(r"arn:aws:iam::[0-9]{12}:(?:root|(?:user|role)/[\x21-\x7e]+)")
 _SESSION = re.compile(r"arn:aws:sts::(?P<account>[0-9]{12}):assumed-role/(?P<name>[^/]+)/.+")
@@ -86,7 +77,7 @@ def needs_of(config: Config, actions: Iterable[str], principal: str | None, acco
     """
     if principal is not None:
         _check_principal(principal)
-    organization = getattr(config, "organization", None)
+    organization = config.organization
     accounts = list(config.accounts)
     if organization is not None:
         accounts.append(organization.found("0" * 12, None))
@@ -94,7 +85,7 @@ def needs_of(config: Config, actions: Iterable[str], principal: str | None, acco
     if not chosen:
         raise UsageError(f"--account {shown(str(account))}: no account of {shown(config.path)}")
     member = Counter(map(role_need, chosen)).most_common(1)[0][0]
-    hub = accounts[0].hub
+    hub = config.hub
     return Needs(
         member=member,
         others=tuple(one for one in chosen if role_need(one) != member),

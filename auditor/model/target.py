@@ -25,6 +25,18 @@ SNAPSHOT_PERMISSIONS = "ec2:DescribeSnapshotAttribute"
 ASKED_BESIDES = ("account:ListRegions", "lightsail:GetRegions")
 """What an account is asked that is no source: which Regions it has enabled, where one refuses, and which there are."""
 
+LIST_ACCOUNTS = "organizations:ListAccounts"
+LIST_ROOTS = "organizations:ListRoots"
+LIST_UNITS = "organizations:ListOrganizationalUnitsForParent"
+LIST_ACCOUNTS_OF_UNIT = "organizations:ListAccountsForParent"
+LIST_TAGS = "organizations:ListTagsForResource"
+ORGANIZATION_ACTIONS = (LIST_ACCOUNTS, LIST_ACCOUNTS_OF_UNIT, LIST_UNITS, LIST_ROOTS, LIST_TAGS)
+"""What an organisation is read with."""
+
+ASSUME_ROLE = "sts:AssumeRole"
+NOT_OF_AN_ACCOUNT = (*ORGANIZATION_ACTIONS, ASSUME_ROLE)
+"""What stands as the source of the target that tells why an organisation could not be read."""
+
 PARTITION = "aws"
 """The only partition that has Lightsail (botocore's endpoints)."""
 

@@ -14,7 +14,7 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LIGHTSAIL, STS, EC2 = "lightsail", "sts", "ec2"
+LIGHTSAIL, STS, EC2, ORGANIZATIONS = "lightsail", "sts", "ec2", "organizations"
 """The services, by the name that signatures carry."""
 
 JSON, XML, HTML = "application/x-amz-json-1.1", "text/xml", "text/html"

@@ -9,8 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from auditor.simulator import ec2, ec2_xml, sts
-from auditor.simulator.answers import EC2, LIGHTSAIL, STS, Answer, ApiError, error_answer
+from auditor.simulator import ec2, ec2_xml, organizations, sts
+from auditor.simulator.answers import EC2, LIGHTSAIL, ORGANIZATIONS, STS, Answer, ApiError, error_answer
 from auditor.simulator.faults import Fault, FaultKind, Faults, Place
 from auditor.simulator.keys import Keys
 from auditor.simulator.lightsail import GET_REGIONS, LIST_KEYS, Pages
@@ -88,6 +88,8 @@ class Endpoint:
         form = {} if target else dict(parse_qsl(request.body.decode("latin-1"), keep_blank_values=True))
         service = LIGHTSAIL if target else EC2 if form.get("Version") == ec2.VERSION else STS
         operation = target.removeprefix(TARGET_PREFIX) if target else form.get("Action", "")
+        if target and target.startswith(organizations.TARGET_PREFIX):
+            service, operation = ORGANIZATIONS, target.removeprefix(organizations.TARGET_PREFIX)
         claimed = scope(request) or (None, None, None)
         call = Call(operation, None, claimed[1], None, None, claimed[0])
         caller = verify(request, service, self._keys)
@@ -97,6 +99,8 @@ class Endpoint:
             handled = self._sts(call, caller, form, request_id)
         elif service == EC2:
             handled = self._describe(call, caller, form, request_id)
+        elif service == ORGANIZATIONS:
+            handled = self._organizations(call, caller, request.body, request_id)
         else:
             handled = self._lightsail(call, caller, request.body, request_id)
         headers = {**handled.answer.headers, "x-amzn-RequestId": request_id}
@@ -121,6 +125,27 @@ class Endpoint:
             message = f"Could not find operation {call.operation} for version {form.get('Version')}"
             result = ApiError("InvalidAction", message)
         return self._finished(call, STS, result, (delay, fault), request_id)
+
+    def _organizations(self, call: Call, caller: Caller, body: bytes, request_id: str) -> Handled:
+        call = replace(call, account_id=caller.key.account_id)
+        asked = organizations.asked(call.operation, body)
+        if isinstance(asked, ApiError):
+            return self._refused(call, ORGANIZATIONS, asked, request_id)
+        if not may(caller.key, f"{ORGANIZATIONS}:{call.operation}"):
+            error = refusal(caller.key, ORGANIZATIONS, call.operation)
+            return self._refused(call, ORGANIZATIONS, error, request_id)
+        call = replace(call, page=asked.page, token=asked.token)
+        place = Place(
+            caller.key.account_id,
+            caller.region,
+            call.operation,
+            asked.page,
+            has_token=asked.token is not None,
+            after_empty=asked.after_empty,
+        )
+        struck = self._faults.strike(place)
+        result = organizations.answer(self._estate.organization, asked, caller.key, struck[1])
+        return self._finished(call, ORGANIZATIONS, result, struck, request_id)
 
     def _lightsail(self, call: Call, caller: Caller, body: bytes, request_id: str) -> Handled:
         call = replace(call, account_id=caller.key.account_id)

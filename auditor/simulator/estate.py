@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from auditor.simulator.cases import Case, Planted
+    from auditor.simulator.organizations import SimOrganization
     from auditor.simulator.records import Record
 
 # AWS Account Management, "Enable or disable AWS Regions in your account".
@@ -146,6 +147,8 @@ class Estate:
     """The Regions that Lightsail's GetRegions names; None for those that botocore knows."""
     hub: SimHub | None = None
     """The role that the accounts' roles trust, and no one else; None where they trust the base identity."""
+    organization: SimOrganization | None = None
+    """None where AWS Organizations says that it is not in use."""
 
     def accounts_yaml(self) -> str:
         """Return a configuration that audits all of it, Regions that are not enabled included."""

@@ -24,6 +24,17 @@ LISTED_BY_EC2 = frozenset({"DescribeImages", "DescribeSnapshots", "DescribeVolum
 """The operations that answer in pages."""
 
 
+ORGANIZATION_OPERATIONS = frozenset(
+    {
+        "ListAccounts",
+        "ListRoots",
+        "ListOrganizationalUnitsForParent",
+        "ListAccountsForParent",
+        "ListTagsForResource",
+    }
+)
+
+
 class FaultKind(StrEnum):
     """What goes wrong."""
 
@@ -107,6 +118,9 @@ class Fault:
             )
 
 
+_OF_EVERY_LIST = frozenset({FaultKind.MISSING_KEY, FaultKind.EMPTY_PAGE, FaultKind.TOKEN_LOOP})
+"""Kinds that Organizations has an answer for, beside those of every service."""
+
 RECORDS_ONLY = frozenset(
     {
         FaultKind.MISSING_KEY,
@@ -133,6 +147,7 @@ _LIGHTSAIL_ONLY = frozenset(
 _EC2_ONLY = frozenset({FaultKind.UNASKED, FaultKind.FEWER})
 _STRUCK = {
     **dict.fromkeys(RECORDS_ONLY - _LIGHTSAIL_ONLY, LISTED_BY_LIGHTSAIL | LISTED_BY_EC2),
+    **dict.fromkeys(_OF_EVERY_LIST, LISTED_BY_LIGHTSAIL | LISTED_BY_EC2 | ORGANIZATION_OPERATIONS),
     **dict.fromkeys(_LIGHTSAIL_ONLY, LISTED_BY_LIGHTSAIL),
     **dict.fromkeys(_EC2_ONLY, LISTED_BY_EC2),
 }

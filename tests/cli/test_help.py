@@ -49,7 +49,8 @@ COMMANDS = dict(commands())
 
 
 def test_there_are_the_commands_that_were_promised() -> None:
-    assert list(COMMANDS) == ["check", "demo", "doctor", "explain", "iam", "policies", "run", "simulate"]
+    promised = ["accounts", "check", "demo", "doctor", "explain", "iam", "policies", "run", "simulate"]
+    assert list(COMMANDS) == promised
 
 
 @pytest.mark.parametrize("flag", HELP)

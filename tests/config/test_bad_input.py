@@ -127,7 +127,6 @@ SETTING = [
     ("name: " + "1" * 5000, "a number of more than 4,300 digits is too long"),
 ]
 TOP = [
-    ("organization: {}", "organization: this version does not know this key yet"),
     ("history:", "history: this version does not know this key yet"),
     ("destinations: 1", "destinations: this version does not know this key yet"),
     ("acounts: []", "unknown key 'acounts'; write accounts, or remove it"),

@@ -27,6 +27,7 @@ BIN = Path(sys.executable).parent
 EXITS = {
     "auditor check -c accounts.yaml": 0,
     "auditor run -c accounts.yaml": 1,
+    "auditor accounts -c accounts.yaml": 0,
     "auditor policies": 0,
     "auditor explain stale-failed-export": 0,
     "auditor run -c accounts.yaml --fail-on critical --min-coverage 90 -o tonight": 0,

@@ -71,6 +71,8 @@ def test_a_full_plan_says_that_it_is_one_and_what_is_known_beyond_it() -> None:
         "filters": {"policies": [], "accounts": [], "regions": []},
         "accounts_from": "list",
         "accounts_not_planned": [],
+        "accounts_excluded": [],
+        "organization_gap": None,
         "regions_not_planned": ["eu-central-1"],
         "regions_not_planned_everywhere": {"us-east-1": 1, "us-west-2": 1, "eu-west-1": 1},
     }

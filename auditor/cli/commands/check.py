@@ -36,8 +36,10 @@ def command(config_path: Path, *, schema: bool) -> int:
     places = sum(len(account.regions) for account in config.accounts)
     enabled = {policy_id: settings for policy_id, settings in config.policies.items() if settings.enabled}
     targets = places * len(sources_of(catalogue_of(config.policies), enabled)) if enabled else 0
+    found = ", and those of the organization (see `auditor accounts`)" if config.organization else ""
     click.echo(
-        f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {targets} targets, {len(enabled)} policies"
+        f"{shown(config.path)} is valid: {len(config.accounts)} accounts, {targets} targets, "
+        f"{len(enabled)} policies{found}"
     )
     for warning in ended(config, datetime.now(UTC).date()):
         click.echo(f"auditor: warning: {shown(warning)}", err=True)

@@ -119,8 +119,7 @@ def command(  # noqa: PLR0913 -- each is an option
 
     redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
-    redactor.hide(account.external_id for account in config.accounts)
-    redactor.hide(account.hub.external_id for account in config.accounts if account.hub is not None)
+    redactor.hide(config.external_ids)
     requests = format_requests(formats)
     options = RunOptions(
         folder=named_folder(folder),

@@ -1,0 +1,190 @@
+"""AWS Organizations: a root, its units nested as deep as one likes, and accounts with tags; paged.
+
+Source: AWS Organizations API reference. Only the management account and delegated administrators may list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import orjson
+
+from auditor.simulator.answers import ORGANIZATIONS, Answer, ApiError, json_answer
+from auditor.simulator.faults import ORGANIZATION_OPERATIONS, Fault, FaultKind
+from auditor.simulator.misbehaviour import error_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from auditor.simulator.keys import Key
+
+TARGET_PREFIX = "AWSOrganizationsV20161128."
+_TOKEN = re.compile(r"(?P<mark>[pe])\.(?P<page>[1-9][0-9]{0,8})-(?P<seal>[0-9a-f]{16})")
+
+_DENIED = ApiError("AccessDeniedException", "You don't have permissions to access this resource.")
+_NOT_IN_USE = ApiError(
+    "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
+)
+_THROTTLED = ApiError("TooManyRequestsException", "Rate exceeded")
+_INVALID_TOKEN = ApiError("InvalidInputException", "You provided an invalid token.")
+
+
+@dataclass(frozen=True, slots=True)
+class SimUnit:
+    """An organizational unit."""
+
+    id: str
+    name: str
+    parent: str
+    """The id of the unit above it, or of the root."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimMember:
+    """An account as the organisation knows it."""
+
+    id: str
+    name: str
+    parent: str
+    """The id of the unit that it is in, or of the root."""
+    state: str | None = "ACTIVE"
+    old_style: bool = False
+    """Whether AWS says `Status` alone, as it did before there was `State`."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def described(self) -> dict[str, object]:
+        """Return it as ListAccounts does."""
+        said: dict[str, object] = {"Id": self.id, "Name": self.name, "JoinedMethod": "CREATED"}
+        if self.state is not None:
+            said["Status"] = self.state
+            if not self.old_style:
+                said["State"] = self.state
+                # The older field knows neither of these (Organizations API reference, Account: Status).
+                said["Status"] = {"PENDING_ACTIVATION": "ACTIVE", "CLOSED": "SUSPENDED"}.get(
+                    self.state, self.state
+                )
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class SimOrganization:
+    """An organisation."""
+
+    management: str
+    """The account that may list."""
+    members: tuple[SimMember, ...]
+    units: tuple[SimUnit, ...] = ()
+    delegated: frozenset[str] = frozenset()
+    """Accounts that may list as well."""
+    root: str = "r-ab12"
+    root_name: str = "Root"
+    page_size: int = 20
+    """Organizations API reference, ListAccounts: MaxResults, at most 20."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for."""
+
+    operation: str
+    subject: str
+    """The parent, or the account whose tags are asked for; empty where there is none."""
+    page: int
+    token: str | None
+    after_empty: bool = False
+
+
+def asked(operation: str, body: bytes) -> Asked | ApiError:
+    """Return what is asked for, or the error that AWS answers with."""
+    if operation not in ORGANIZATION_OPERATIONS:
+        return ApiError("UnknownOperationException", "The operation is not simulated.")
+    try:
+        given = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError:
+        return ApiError("SerializationException", "The body is no JSON.")
+    subject = given.get("ParentId") or given.get("ResourceId") or ""
+    token = given.get("NextToken")
+    if token is None:
+        return Asked(operation, subject, 1, None)
+    found = _TOKEN.fullmatch(token)
+    if found is None or found["seal"] != _seal(operation, subject, found["mark"], int(found["page"])):
+        return _INVALID_TOKEN
+    return Asked(operation, subject, int(found["page"]), token, after_empty=found["mark"] == "e")
+
+
+def answer(
+    organization: SimOrganization | None, asked: Asked, caller: Key, fault: Fault | None
+) -> Answer | ApiError:
+    """Answer a request of `caller`."""
+    if fault is not None and fault.kind is FaultKind.THROTTLE:
+        return _THROTTLED
+    if fault is not None and fault.kind is FaultKind.ACCESS_DENIED:
+        action = f"organizations:{asked.operation}"
+        return ApiError(
+            "AccessDeniedException",
+            f"User: {caller.arn} is not authorized to perform: {action} on resource: *",
+        )
+    error = error_for(fault, ORGANIZATIONS, caller.arn, "*")
+    if error is not None:
+        return error
+    if organization is None:
+        return _NOT_IN_USE
+    if caller.account_id not in {organization.management, *organization.delegated}:
+        return _DENIED
+    found = _found(organization, asked)
+    return found if isinstance(found, ApiError) else _page(organization, asked, *found, fault)
+
+
+def _page(
+    organization: SimOrganization,
+    asked: Asked,
+    key: str,
+    items: Sequence[Mapping[str, object]],
+    fault: Fault | None,
+) -> Answer:
+    kind = fault and fault.kind
+    size = organization.page_size
+    start = (asked.page - 1) * size
+    following: tuple[str, int] | None = ("p", asked.page + 1) if start + size < len(items) else None
+    if kind is FaultKind.EMPTY_PAGE:
+        items, following = (), ("e", asked.page)
+    elif kind is FaultKind.TOKEN_LOOP:
+        # Two pages after the first one lead to each other.
+        following = ("p", asked.page + 1 if asked.page < 3 else 2)  # noqa: PLR2004 -- the second of the two
+    content: dict[str, object] = {key: list(items[start : start + size])}
+    if following is not None:
+        mark, page = following
+        content["NextToken"] = f"{mark}.{page}-{_seal(asked.operation, asked.subject, mark, page)}"
+    return json_answer(content)
+
+
+def _found(  # noqa: PLR0911 -- one for each operation
+    organization: SimOrganization, asked: Asked
+) -> tuple[str, Sequence[Mapping[str, object]]] | ApiError:
+    """Return the key and all items of what is asked for."""
+    parents = {organization.root, *(unit.id for unit in organization.units)}
+    match asked.operation:
+        case "ListAccounts":
+            return "Accounts", [member.described() for member in organization.members]
+        case "ListRoots":
+            return "Roots", [{"Id": organization.root, "Name": organization.root_name, "PolicyTypes": []}]
+        case "ListTagsForResource":
+            member = next((one for one in organization.members if one.id == asked.subject), None)
+            if member is None:
+                return ApiError("TargetNotFoundException", "You specified a target that doesn't exist.")
+            return "Tags", [{"Key": key, "Value": value} for key, value in member.tags.items()]
+        case _ if asked.subject not in parents:
+            return ApiError("ParentNotFoundException", "You specified parent that doesn't exist.")
+        case "ListAccountsForParent":
+            within = [member.described() for member in organization.members if member.parent == asked.subject]
+            return "Accounts", within
+        case _:
+            units = [unit for unit in organization.units if unit.parent == asked.subject]
+            return "OrganizationalUnits", [{"Id": unit.id, "Name": unit.name} for unit in units]
+
+
+def _seal(operation: str, subject: str, mark: str, page: int) -> str:
+    return hashlib.sha256(f"{operation}/{subject}/{mark}.{page}".encode()).hexdigest()[:16]
