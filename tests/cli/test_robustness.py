@@ -178,7 +178,7 @@ def test_the_demo_shows_the_same_whatever_this_machine_is_set_to(
     ended = process("demo", "-o", "out", env=fresh | environ)
     assert ended.code == 0
     run = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
-    assert run["totals"]["targets"]["complete"] == 17
+    assert run["totals"]["targets"]["complete"] == 136
 
 
 # --- base credentials
