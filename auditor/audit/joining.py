@@ -21,6 +21,7 @@ from auditor.model import (
     IMAGE_PERMISSIONS,
     IMAGES,
     INSTANCE_SNAPSHOTS,
+    NO_FACTS,
     NOT_ASKED,
     OPERATIONS,
     SNAPSHOT_PERMISSIONS,
@@ -62,6 +63,8 @@ class Joiner:
         """Those that became an image, not yet looked up."""
         self._disks: list[ExportRecord] = []
         """Those that became a snapshot, likewise."""
+        self._held: dict[ExportRecord, None] = {}
+        """All that were taken and not given back yet: a run that is cut off in a call must not lose them."""
         self._public: frozenset[str] | None = None
         """The ids of the account's public snapshots here, once they were asked for."""
         self._operations: dict[str, list[tuple[float, Operation]]] | None = None
@@ -70,6 +73,7 @@ class Joiner:
 
     async def join(self, records: Sequence[ExportRecord]) -> list[ExportRecord]:
         """Return the records, these or earlier ones, that have all their facts now."""
+        self._held.update(dict.fromkeys(records))
         ready = []
         for record in records:
             destination = record.destination_id or ""
@@ -86,24 +90,30 @@ class Joiner:
         if len(self._disks) >= _ENOUGH:
             self._disks, waiting = [], self._disks
             joined += await self._joined(waiting)
-        return joined
+        return self._given_back(joined)
 
     async def rest(self) -> list[ExportRecord]:
         """Return the records that still waited, with their facts."""
         waiting = self._images + self._disks
-        joined = await self._joined(waiting) if waiting else []
         self._images, self._disks = [], []
-        return joined
+        return self._given_back(await self._joined(waiting) if waiting else [])
 
     def unjoined(self, reason: Reason) -> list[ExportRecord]:
-        """Return the records that still waited as the run was cut off, with no fact known."""
-        waiting = self._images + self._disks
-        self._images, self._disks = [], []
+        """Return the records that were held as the run was cut off; of those not joined yet no fact is known."""
         unknown = Unknown(EXPORT_RECORDS, reason)
         facts = Facts(unknown, unknown, unknown, unknown, unknown, unknown, unknown)
-        for record in waiting:
-            record.facts = facts
-        return waiting
+        held = list(self._held)
+        for record in held:
+            if record.facts is NO_FACTS:
+                record.facts = facts
+        self._held.clear()
+        self._images, self._disks = [], []
+        return held
+
+    def _given_back(self, records: list[ExportRecord]) -> list[ExportRecord]:
+        for record in records:
+            del self._held[record]
+        return records
 
     async def _joined(self, records: list[ExportRecord]) -> list[ExportRecord]:
         images = await self._look_up(IMAGES, "image-id", _destinations(records, "ami-"), ec2.image, _own_id)

@@ -221,11 +221,11 @@ class _Run:
         async with anyio.create_task_group() as writing:
             writing.start_soon(writer.serve, receive)
             async with send:
-                await self._start_places(plan.places, audit)
+                with self._work:
+                    await self._start_places(plan.places, audit)
+                    self._published = await self._lightsails_word(clients, roles)
         if self._work.cancel_called:
             self._ledger.settle_the_rest(self._why_stopped())
-        else:
-            self._published = await self._lightsails_word(clients, roles)
 
     async def _lightsails_word(self, clients: Clients, roles: Roles) -> frozenset[str] | None:
         """Return the Regions that Lightsail says it has, asked as the first account that could be read."""
@@ -235,12 +235,13 @@ class _Run:
         if account is None:
             return None
         try:
-            with anyio.move_on_at(self._work.deadline):
-                async with Slot(self._places) as slot:
-                    credentials = await roles.credentials(account, slot)
-                    return await published_regions(clients, credentials, self._timeout)
+            async with Slot(self._places) as slot:
+                credentials = await roles.credentials(account, slot)
+                return await published_regions(clients, credentials, self._timeout)
         except CallFailed as failed:
             log.warning("Lightsail did not say which Regions it has", error=str(failed))
+        except Exception as error:
+            log.exception("internal error: the Regions are not compared", error=type(error).__name__)
         return None
 
     async def _start_places(self, places: Sequence[Place], audit: PlaceAudit) -> None:
@@ -254,13 +255,12 @@ class _Run:
                 slot.release()
                 opened.release()
 
-        with self._work:
-            async with anyio.create_task_group() as group:
-                for place in places:
-                    await opened.acquire()
-                    slot = Slot(self._places)
-                    await slot.acquire()
-                    group.start_soon(one, place, slot)
+        async with anyio.create_task_group() as group:
+            for place in places:
+                await opened.acquire()
+                slot = Slot(self._places)
+                await slot.acquire()
+                group.start_soon(one, place, slot)
 
     async def _watch_signals(self, *, task_status: TaskStatus[None]) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:

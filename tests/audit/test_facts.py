@@ -207,3 +207,17 @@ async def test_a_policy_of_ones_own_judges_by_facts_as_the_built_in_one_does(
     unjudged = seen.run["totals"]["unjudged"]
     assert unjudged["by_policy"]["never-known"] == unjudged["records"] == seen.run["totals"]["records"]
     assert set(seen.run["versions"]["policies"]) >= {"open-image", "never-known", "public-export"}
+
+
+async def test_a_bug_in_comparing_regions_costs_nothing_that_was_found(
+    auditing: Auditing, estate_of: EstateMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> frozenset[str]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("auditor.audit.pipeline.published_regions", broken)
+    estate = estate_of(1)
+    seen = await auditing(estate, options=QUIET)
+    assert seen.found == estate.truth
+    assert seen.run["scope"]["regions_compared"] is False
+    assert seen.result.exit_code == 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from auditor.audit.joining import Joiner
@@ -323,3 +324,25 @@ async def test_records_that_still_wait_as_the_run_is_cut_off_are_given_back_with
     assert isinstance(waiting.facts.image, Unknown)
     assert isinstance(waiting.facts.source, Unknown)
     assert await joiner.rest() == []
+
+
+@pytest.mark.parametrize("source", [IMAGES, SNAPSHOTS, VOLUMES, INSTANCE_SNAPSHOTS])
+async def test_a_run_that_is_cut_off_in_a_lookup_loses_no_record_that_was_read(source: str) -> None:
+    world = World()
+    records = [world.add_image(number) for number in range(100)] + [record(1000)]
+    joiner = world.joiner()
+    asked = anyio.Event()
+
+    async def never(**_: Any) -> AsyncGenerator[list[Any], None]:
+        asked.set()
+        await anyio.sleep_forever()
+        yield []
+
+    world.readers[source].pages = never  # type: ignore[method-assign]
+    async with anyio.create_task_group() as group:
+        group.start_soon(joiner.join, records)
+        await asked.wait()
+        group.cancel_scope.cancel()
+    assert joiner.unjoined(Reason.DEADLINE) == records
+    assert all(each.facts.image != NOT_ASKED for each in records)
+    assert isinstance(records[0].facts.image, Unknown)
