@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auditor.model import EXPORT_RECORDS
 from auditor.simulator.estate import OF_RECORDS_ALONE
 from bench.errors import BenchError
 from bench.estate import REGIONS, ROLE_NAME, account_id
@@ -72,7 +73,7 @@ def _configuration(workload: Workload) -> str:
     for number in range(workload.accounts):
         lines += [f'  - id: "{account_id(number)}"', f"    name: bench-{number:04}"]
     lines.append(f"limits: {{concurrency: {CONCURRENCY}, request_timeout: 20s, deadline: 30m}}")
-    return "\n".join(lines) + "\n" + OF_RECORDS_ALONE
+    return "\n".join(lines) + "\n" + ("" if workload.joined else OF_RECORDS_ALONE)
 
 
 def _audit_read(_: str, folder: Path) -> Read:
@@ -83,8 +84,9 @@ def _audit_read(_: str, folder: Path) -> Read:
             target = json.loads(line)
             if target["verdict"] != "complete":
                 raise BenchError(f"auditor run left a target {target['verdict']}: {line[:500]}")
-            pages += target["pages"]
-            records += target["records"]
+            if target["source"] == EXPORT_RECORDS:
+                pages += target["pages"]
+                records += target["records"]
     with (folder / "run" / "findings.jsonl").open("rb") as findings:
         return Read(pages, records, sum(1 for _ in findings))
 

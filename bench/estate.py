@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +48,8 @@ class Workload:
     """Records a page; 0 for empty pages."""
     latency_ms: int = 0
     """Waited for before each answer, those of STS included."""
+    joined: bool = False
+    """Whether the policies about what became of the records judge too."""
 
     @property
     def page_count(self) -> int:
@@ -61,13 +63,13 @@ class Workload:
 
     @property
     def finding_count(self) -> int:
-        """Findings that the default policies make of it."""
-        return self.page_count * breaking(self.records)
+        """Findings that the policies make of it; joined, one copy of each page is not encrypted."""
+        return self.page_count * (breaking(self.records) + (1 if self.joined and self.records else 0))
 
     @property
     def alone(self) -> Workload:
         """The same pages for one account and one Region: hardly more than starting up."""
-        return Workload(1, 1, self.pages, self.records, self.latency_ms)
+        return replace(self, accounts=1, regions=1)
 
 
 def account_id(number: int) -> str:
@@ -88,23 +90,34 @@ def page_token(page: int) -> str:
 def page_body(page: int, pages: int, records: int) -> bytes:
     """Return one page as Lightsail would answer it, ARNs distinct over all pages of a target."""
     first = (page - 1) * records
-    broken = breaking(records)
     body: dict[str, Any] = {
-        "exportSnapshotRecords": [_record(first + at, at, broken) for at in range(records)]
+        "exportSnapshotRecords": [record(first + at, at, records) for at in range(records)]
     }
     if page < pages:
         body["nextPageToken"] = page_token(page + 1)
     return json.dumps(body, separators=(",", ":")).encode()
 
 
-def _record(number: int, at: int, broken: int) -> dict[str, Any]:
+def image_id(number: int) -> str:
+    """Return the id of the image that a record became, by the record's number."""
+    return f"ami-{number:017x}"
+
+
+def snapshot_id(number: int) -> str:
+    """Return the id of the snapshot that this image is made of."""
+    return f"snap-{number:017x}"
+
+
+def record(number: int, at: int, records: int) -> dict[str, Any]:
+    """Return the record of this number in its target, at a place among the `records` of its page."""
+    broken = breaking(records)
     # The shape and the lengths of AWS's example of GetExportSnapshotRecords in the CLI's reference.
     failed = at < broken // 2
     oversized = broken // 2 <= at < broken
     disks: list[dict[str, Any]] = [{"path": "/dev/sda1", "sizeInGb": 20, "isSystemDisk": True}]
     if oversized:
         disks.append({"name": f"Disk-{number}", "path": "/dev/xvdf", "sizeInGb": 2000, "isSystemDisk": False})
-    record: dict[str, Any] = {
+    told: dict[str, Any] = {
         "name": f"ExportSnapshotRecord-{_guid('name', number)}",
         "arn": _arn("ExportSnapshotRecord", number),
         "createdAt": FIRST_EXPORT + number * 3600,
@@ -126,8 +139,8 @@ def _record(number: int, at: int, broken: int) -> dict[str, Any]:
         },
     }
     if not failed:
-        record["destinationInfo"] = {"id": f"ami-{number:017x}", "service": "Aws::EC2::Image"}
-    return record
+        told["destinationInfo"] = {"id": image_id(number), "service": "Aws::EC2::Image"}
+    return told
 
 
 def _arn(kind: str, number: int) -> str:

@@ -1,6 +1,6 @@
 """The benchmark's own AWS on loopback: pre-baked pages, as fast as asyncio gives them out.
 
-It verifies no signature, checks no ExternalId and knows three operations: it is to cost less than any client that it
+It verifies no signature, checks no ExternalId and knows the operations of an audit: it is to cost less than any client that it
 measures. `auditor simulate` is the estate that is faithful.
 
 `POST /reset` takes a workload, bakes its pages and sets the counts to zero; `GET /stats` tells the counts. Standard
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import re
 import sys
 import time
 from collections import Counter
@@ -19,10 +20,12 @@ from contextlib import suppress
 from typing import Any
 
 from bench import answers
+from bench.copies import LISTS, Copies
 from bench.cores import pin
 from bench.estate import page_body, page_token
 
 _JSON = "application/x-amz-json-1.1"
+_LIST = re.compile(rb"lightsail_20161128\.(\w+)")
 
 
 class Estate:
@@ -30,6 +33,7 @@ class Estate:
 
     def __init__(self) -> None:
         self.pages: dict[str | None, bytes] = {}
+        self.copies: Copies | None = None
         self.latency_s = 0.0
         self.counts: Counter[str] = Counter()
         self.first_page_at: float | None = None
@@ -43,6 +47,7 @@ class Estate:
             )
             for number in range(1, workload["pages"] + 1)
         }
+        self.copies = Copies(workload["pages"], workload["records"]) if workload["joined"] else None
         self.latency_s = workload["latency_ms"] / 1000
         self.counts.clear()
         self.first_page_at = None
@@ -67,8 +72,21 @@ class Estate:
         token = json.loads(body).get("pageToken") if body else None
         return self.pages.get(token, answers.UNKNOWN)
 
-    def sts(self, head: bytes, body: bytes) -> bytes:
-        """Return the answer of STS, the Regions that Lightsail has, or that of no service at all."""
+    def other(self, head: bytes, body: bytes) -> bytes:
+        """Return what is asked for beside the pages, or the answer of no service at all."""
+        return self._of_copies(head, body) or self._of_accounts(head, body)
+
+    def _of_copies(self, head: bytes, body: bytes) -> bytes | None:
+        if self.copies is None:
+            return None
+        listed = _LIST.search(head)
+        operation = listed[1].decode() if listed else ""
+        told = self.copies.listed(operation, body) if operation in LISTS else self.copies.described(body)
+        if told is not None:
+            self.counts["joins"] += 1
+        return told
+
+    def _of_accounts(self, head: bytes, body: bytes) -> bytes:
         if b"lightsail_20161128.getregions" in head:
             self.counts["regions"] += 1
             return answers.REGIONS
@@ -117,7 +135,7 @@ class Connection(asyncio.Protocol):
             if b"lightsail_20161128.getexportsnapshotrecords" in head:
                 answer = self._estate.page(body)
             else:
-                answer = self._estate.sts(head, body)
+                answer = self._estate.other(head, body)
             if self._estate.latency_s:
                 self._loop.call_later(self._estate.latency_s, self._transport.write, answer)
             else:

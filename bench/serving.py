@@ -27,6 +27,8 @@ class Served:
     identities: int
     regions: int
     """Requests for the Regions that Lightsail has."""
+    joins: int
+    """Requests for what became of the records."""
     unknown: int
     """Requests for anything else."""
     first_page_at: float | None
@@ -36,7 +38,7 @@ class Served:
     @property
     def requests(self) -> int:
         """All of them."""
-        return self.pages + self.roles + self.identities + self.regions + self.unknown
+        return self.pages + self.roles + self.identities + self.regions + self.joins + self.unknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Server:
             roles=counts.get("roles", 0),
             identities=counts.get("identities", 0),
             regions=counts.get("regions", 0),
+            joins=counts.get("joins", 0),
             unknown=counts.get("unknown", 0),
             first_page_at=told["first_page_at"],
             cpu_s=told["cpu_s"],
