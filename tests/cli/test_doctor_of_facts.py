@@ -213,8 +213,8 @@ def test_accounts_that_are_suspended_are_not_tried_and_are_said_to_be_so(
     assert ended.out.count(": well;") == 2
     assert (
         f"{first.id} {first.name}: not tried\n  note: AWS Organizations says SUSPENDED: nobody " in ended.out
-    assert '"exit 0: all is well in 2 account(s)"' in ended.last
     )
+    assert '"exit 0: all is well in 2 account(s)"' in ended.last
     assert first.id not in {call.account_id for call in served.calls}
 
 
