@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,7 @@ import anyio
 import structlog
 
 from auditor.audit.hub import assume_hub, how_to_allow
-from auditor.audit.organization import find_accounts
+from auditor.audit.organization import find_accounts, how_to_read
 from auditor.aws.clients import open_clients
 from auditor.aws.failures import REGION_OFF_CODES
 from auditor.aws.identity import caller_arn
@@ -19,9 +19,9 @@ from auditor.aws.regions import is_opt_in, lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
-from auditor.errors import CallFailed
+from auditor.errors import CallFailed, OrganizationUnread
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
-from auditor.model import Reason, Target
+from auditor.model import Reason, Target, shown
 from auditor.policies import actions_of, catalogue_of, sources_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from auditor.aws.clients import Clients
     from auditor.config import Config
-    from auditor.model import Account
+    from auditor.inventory import Plan
+    from auditor.model import Account, Failure
 
 log = structlog.get_logger()
 
@@ -120,7 +121,6 @@ async def examine(config: Config, options: DoctorOptions) -> list[Diagnosis]:
                 give_up_at=anyio.current_time() + config.limits.deadline.total_seconds(),
             )
             plan = planned(inventory)
-        # Not those that are suspended: nobody can get into them.
         patients = [
             Diagnosis(account, _where(account, options.regions))
             for account in dict.fromkeys(place.account for place in plan.places)
@@ -131,7 +131,27 @@ async def examine(config: Config, options: DoctorOptions) -> list[Diagnosis]:
                 slot = Slot(places)
                 await slot.acquire()
                 group.start_soon(doctor.see, patient, slot)
-    return patients
+    return [*patients, *_not_tried(plan, config, caller)]
+
+
+def _not_tried(plan: Plan, config: Config, caller: str | None) -> list[Diagnosis]:
+    """Return what a run would have for a gap, or skip, without a call: the organisation, and suspended accounts."""
+    found: dict[Account, Diagnosis] = {}
+    for target, failure in plan.settled.items():
+        if target.account in found:
+            continue
+        if failure.reason is Reason.ACCOUNT_SUSPENDED:
+            note = f"{shown(failure.error_message or failure.reason)}: nobody can get in, and a run skips it"
+            found[target.account] = Diagnosis(target.account, (), notes=[note])
+        elif config.organization is not None:
+            unread = OrganizationUnread(target.source, failure)
+            fix = how_to_read(unread, config.organization, caller) or _fix_elsewhere(failure)
+            # Until then a run audits the list alone, and tells of the gap.
+            account = replace(target.account, name="organization")
+            found[target.account] = Diagnosis(
+                account, (), problems=[Problem(target.source, None, _told(failure), fix)]
+            )
+    return list(found.values())
 
 
 def _where(account: Account, asked: Sequence[str]) -> tuple[str, ...]:
@@ -170,11 +190,13 @@ class _Doctor:
             patient.well.append(ASSUME)
             for region in patient.regions:
                 for source in self._sources:
-                    await self._call(patient, source, region, slot)
+                    if not await self._call(patient, source, region, slot):
+                        break
             if self._with_external_id:
                 await self._try_without_external_id(patient, slot)
 
-    async def _call(self, patient: Diagnosis, source: str, region: str, slot: Slot) -> None:
+    async def _call(self, patient: Diagnosis, source: str, region: str, slot: Slot) -> bool:
+        """Call a source, and say whether the others of the Region are worth a call."""
         target = Target(source, patient.account, region)
         try:
             await probe(
@@ -182,9 +204,11 @@ class _Doctor:
             )
         except CallFailed as failed:
             fix = _fix_of_call(patient.account, source, region, failed)
-            patient.problems.append(Problem(source, region, _told(failed), fix))
-        else:
-            patient.well.append(source)
+            patient.problems.append(Problem(source, region, _told(failed.failure), fix))
+            # Whatever is called in a Region that is off is refused, and EC2 says of it what it says of a bad key.
+            return not _is_off(region, failed.failure)
+        patient.well.append(source)
+        return True
 
     async def _try_without_external_id(self, patient: Diagnosis, slot: Slot) -> None:
         account = patient.account
@@ -205,13 +229,12 @@ class _Doctor:
             )
         elif failed.failure.error_code != "AccessDenied":
             fix = "try again: STS did not say whether it asks for the ExternalId"
-            patient.problems.append(Problem(WITHOUT_EXTERNAL_ID, None, _told(failed), fix))
+            patient.problems.append(Problem(WITHOUT_EXTERNAL_ID, None, _told(failed.failure), fix))
         else:
             patient.well.append(WITHOUT_EXTERNAL_ID)
 
 
-def _told(failed: CallFailed) -> str:
-    failure = failed.failure
+def _told(failure: Failure) -> str:
     return ": ".join(filter(None, (failure.error_code or failure.reason, failure.error_message)))
 
 
@@ -221,7 +244,7 @@ def _not_assumed(account: Account, failed: CallFailed) -> Problem:
     if reason is Reason.WRONG_ACCOUNT:
         fix = f"correct the role of account {account.id} in the configuration"
     elif reason is not Reason.ROLE_NOT_ASSUMABLE:
-        fix = _fix_elsewhere(failed)
+        fix = _fix_elsewhere(failed.failure)
     elif failed.failure.error_code == "PackedPolicyTooLarge":
         fix = "shorten session_tags, or write session_policy: false for this account"
     elif "MaxSessionDuration" in message or "DurationSeconds" in message:
@@ -232,12 +255,16 @@ def _not_assumed(account: Account, failed: CallFailed) -> Problem:
         )
         first = f"the trust policy has no {lacking} for it, or {by} may not; " if lacking else ""
         fix = first + how_to_allow(account, by=by)
-    return Problem(ASSUME, None, _told(failed), fix)
+    return Problem(ASSUME, None, _told(failed.failure), fix)
+
+
+def _is_off(region: str, failure: Failure) -> bool:
+    return failure.error_code in REGION_OFF_CODES and is_opt_in(region)
 
 
 def _fix_of_call(account: Account, source: str, region: str, failed: CallFailed) -> str:
     failure = failed.failure
-    if failure.error_code in REGION_OFF_CODES and is_opt_in(region):
+    if _is_off(region, failure):
         return f"enable {region} in this account, or leave it out under regions: a run skips it where that is proved"
     if failure.reason is Reason.ACCESS_DENIED:
         return (
@@ -246,11 +273,11 @@ def _fix_of_call(account: Account, source: str, region: str, failed: CallFailed)
         )
     if failure.reason in (Reason.ACCOUNT_SETUP_IN_PROGRESS, Reason.REGION_SETUP_IN_PROGRESS):
         return "wait: AWS is still setting this up"
-    return _fix_elsewhere(failed)
+    return _fix_elsewhere(failed.failure)
 
 
-def _fix_elsewhere(failed: CallFailed) -> str:
-    match failed.failure.reason:
+def _fix_elsewhere(failure: Failure) -> str:
+    match failure.reason:
         case Reason.CLOCK_SKEW:
             return "set this machine's clock"
         case Reason.EXPIRED_CREDENTIALS:

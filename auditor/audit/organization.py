@@ -134,16 +134,22 @@ def _told(unread: OrganizationUnread, organization: Organization, caller: str | 
     told = f"the organization can't be read: {unread.action}: {failure.reason}" + (
         f" ({said})" if said else ""
     )
-    who = organization.role_arn or caller or "the base credentials"
-    match failure.reason:
+    fix = how_to_read(unread, organization, caller)
+    return told if fix is None else f"{told}; {fix}"
+
+
+def how_to_read(unread: OrganizationUnread, organization: Organization, caller: str | None) -> str | None:
+    """Say what would let the organisation be read; None where no permission does."""
+    match unread.failure.reason:
         case Reason.ROLE_NOT_ASSUMABLE:
             hub = organization.hub
             by = hub.role_arn if hub is not None else caller or "the base credentials"
-            return f"{told}; let {shown(by)} assume {organization.role_arn}"
+            return f"let {shown(by)} assume {organization.role_arn}"
         case Reason.ACCESS_DENIED:
+            who = organization.role_arn or caller or "the base credentials"
             return (
-                f"{told}; allow {unread.action} to {shown(who)}, in the management account or a delegated "
+                f"allow {unread.action} to {shown(who)}, in the management account or a delegated "
                 "administrator's, or name a role there with role_arn"
             )
         case _:
-            return told
+            return None

@@ -21,7 +21,11 @@ def _lines(one: Diagnosis) -> list[str]:
     name = f" {shown(one.account.name)}" if one.account.name else ""
     works = ", ".join(dict.fromkeys(one.well)) or "nothing"
     where = f" (in {', '.join(one.regions)})" if one.well else ""
-    lines = [f"{one.account.id}{name}: {'TO BE FIXED' if one.problems else 'well'}; works: {works}{where}"]
+    if not one.well and not one.problems:
+        lines = [f"{one.account.id}{name}: not tried"]
+    else:
+        state = "TO BE FIXED" if one.problems else "well"
+        lines = [f"{one.account.id}{name}: {state}; works: {works}{where}"]
     for problem in one.problems:
         place = f" in {problem.region}" if problem.region else ""
         # AWS's own words are made fit to be shown where they are read.

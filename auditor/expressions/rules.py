@@ -3,11 +3,13 @@
 The library itself ends an evaluation after 10,000 turns of its loops, parses no deeper than 32 levels, and matches
 regular expressions with RE2, in time linear in the text. What could still grow is refused here: joining texts and
 lists (they double with each step of a chain), comparing lists (nested ones share their parts, and comparing does
-not), building maps, patterns made at run time, and any function that is not listed.
+not), building maps, patterns made at run time, and any function that is not listed. A pattern is compiled at every
+turn of a loop, so that there it has to be short.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,11 @@ LONGEST = 2_000
 
 MOST_SEARCHES = 8
 """Calls of `matches` and `contains` in an expression: the only ones whose time grows with two texts."""
+
+LONGEST_IN_LOOP = 50
+"""Characters of the one pattern that may stand inside of a loop: 10,000 turns of `.?` over and over take 2 s."""
+_LARGE = re.compile(r"\{[0-9]|\\[pP]")
+"""Short parts of patterns that are large once they are compiled: counted repetitions, classes of Unicode."""
 
 _OPERATORS = frozenset(
     "_&&_ _||_ !_ _==_ _!=_ _<_ _<=_ _>_ _>=_ _+_ _-_ _*_ _/_ _%_ -_ _?_:_ _[_] @in "
@@ -47,6 +54,8 @@ class Inspection:
     """The name of every field that it reads, of whatever."""
     patterns: list[tuple[str, int]] = field(default_factory=list)
     """Each regular expression, and the place of its call."""
+    loops: int = 0
+    """The number of its all, exists, exists_one, map and filter."""
     clock: bool = False
     """Whether it asks how old something is."""
     faults: list[tuple[int, str]] = field(default_factory=list)
@@ -78,6 +87,7 @@ class _Inspector:
     def __init__(self, tree: Any) -> None:
         self.seen = Inspection()
         self.searches = 0
+        self._matched_in_loops = 0
         self._types = {entry.key: entry.value for entry in tree.types}
         self._overloads = {entry.key: frozenset(entry.value.overloads) for entry in tree.references}
         self._positions = {entry.key: entry.value for entry in tree.source.positions}
@@ -167,11 +177,25 @@ class _Inspector:
         pattern = list(_operands(expr.call))[-1]
         if pattern.HasField("constant") and pattern.constant.HasField("text"):
             self.seen.patterns.append((pattern.constant.text, self._position(expr)))
+            if self._results:
+                self._matches_in_loop(expr, pattern.constant.text)
         else:
             self._refuse(expr, "the pattern of matches() has to be a text in quotes")
 
+    def _matches_in_loop(self, expr: Any, pattern: str) -> None:
+        self._matched_in_loops += 1
+        if len(pattern) > LONGEST_IN_LOOP or _LARGE.search(pattern):
+            self._refuse(
+                expr,
+                f"a pattern inside of a loop has at most {LONGEST_IN_LOOP} characters, no counted repetition such as "
+                "{2,9}, and no class of Unicode such as \\pL; write a shorter one, or startsWith(), endsWith() or contains()",
+            )
+        elif self._matched_in_loops > 1:
+            self._refuse(expr, "more than one matches() inside of loops; write startsWith() or contains()")
+
     def _loop(self, expr: Any) -> None:
         loop = expr.loop
+        self.seen.loops += 1
         if loop.variable in ROOTS:
             self._refuse(expr, f"{loop.variable} is taken; give the variable another name")
         self.walk(loop.range)

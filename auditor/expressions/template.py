@@ -20,6 +20,8 @@ UNKNOWN = "?"
 _PARTS = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]|[^{}]+")
 _SINGLE = frozenset({"STRING", "INT", "DOUBLE", "BOOL", "TIMESTAMP", "DURATION"})
 _LONGEST = 2_000
+_MOST_LOOPS = 4
+"""All, exists, map and so on in a message, whose parts are evaluated one by one."""
 _CHANGING = "the message may not change from night to night: leave out now and age()"
 
 
@@ -41,6 +43,7 @@ def template_faults(text: str) -> list[Fault]:
     if len(text) > _LONGEST:
         return [Fault(f"is longer than {_LONGEST:,} characters")]
     faults: list[Fault] = []
+    loops = 0
     for part in _split(text):
         if isinstance(part, str):
             continue
@@ -54,6 +57,13 @@ def template_faults(text: str) -> list[Fault]:
             faults.append(Fault("a list or a thing of several fields; write one of its fields", None, column))
         if "now" in seen.mentions.paths or seen.mentions.clock:
             faults.append(Fault(_CHANGING, None, column))
+        loops += seen.mentions.loops
+        if loops > _MOST_LOOPS >= loops - seen.mentions.loops:
+            faults.append(
+                Fault(
+                    f"more than {_MOST_LOOPS} calls of all, exists, map or filter; write fewer", None, column
+                )
+            )
     return faults
 
 

@@ -72,5 +72,6 @@ def command(  # noqa: PLR0913 -- each is an option
     if ill:
         last_word(3, f"{ill} of {len(diagnoses)} account(s) have something to be fixed")
         return 3
-    last_word(0, f"all is well in {len(diagnoses)} account(s)")
+    tried = sum(bool(one.well) for one in diagnoses)
+    last_word(0, f"all is well in {tried} account(s)")
     return 0
