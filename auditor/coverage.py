@@ -7,17 +7,29 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import LedgerError
-from auditor.model import Failure, Outcome, Reason, Verdict
+from auditor.model import Failure, Outcome, Reason, Target, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from auditor.model import Accepted, Target
+    from auditor.model import Accepted, Account
 
 SCHEMA = "auditor.coverage/1"
 
 _GAPS = frozenset({Verdict.PARTIAL, Verdict.FAILED})
 _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
+
+
+class _Place:
+    """The outcomes of one account and Region, in the order of its sources; None of a target not settled yet."""
+
+    __slots__ = ("account", "outcomes", "region", "sources")
+
+    def __init__(self, account: Account, region: str) -> None:
+        self.account = account
+        self.region = region
+        self.sources: tuple[str, ...] = ()
+        self.outcomes: list[Outcome | None] = []
 
 
 class Ledger:
@@ -35,13 +47,27 @@ class Ledger:
         self._accept = accept
         self.accepted = 0
         """Targets that are partial or failed, as somebody has accepted."""
-        planned = tuple(targets)
-        self._outcomes: dict[Target, Outcome | None] = dict.fromkeys(planned)
-        self._planned = len(planned)
+        self._places: dict[tuple[str, str], _Place] = {}
+        """By account and Region: an organisation has ten targets of each, a hundred thousand in all."""
+        self._idle = Outcome(verdict=Verdict.COMPLETE)
+        """One for every source that had nothing to be asked for, which most of them have not."""
+        self._planned = 0
+        self._plan(targets)
         self._breaches: list[str] = []
         self.settled = 0
         self.requests = 0
         self.verdicts: Counter[Verdict] = Counter()
+
+    def _plan(self, targets: Iterable[Target]) -> None:
+        shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for target in targets:
+            self._planned += 1
+            key = (target.account.id, target.region)
+            place = self._places.setdefault(key, _Place(target.account, target.region))
+            if target.source not in place.sources:
+                sources = (*place.sources, target.source)
+                place.sources = shared.setdefault(sources, sources)
+                place.outcomes.append(None)
 
     @property
     def planned(self) -> int:
@@ -55,12 +81,14 @@ class Ledger:
         """
         outcome.failure = failure
         outcome.verdict = _verdict(outcome, failure)
-        if self._outcomes.get(target, outcome) is not None:
+        place = self._places.get((target.account.id, target.region))
+        at = place.sources.index(target.source) if place and target.source in place.sources else None
+        if place is None or at is None or place.outcomes[at] is not None:
             self._breaches.append(
                 f"{target.account.id} {target.region} was not planned, or was settled twice: {target.source}"
             )
             return outcome.verdict
-        self._outcomes[target] = outcome
+        place.outcomes[at] = self._idle if outcome == self._idle else outcome
         self.settled += 1
         self.requests += outcome.requests
         self.verdicts[outcome.verdict] += 1
@@ -71,7 +99,7 @@ class Ledger:
 
     def settle_the_rest(self, failure: Failure) -> None:
         """Settle every target that was never begun."""
-        for target, outcome in self._outcomes.items():
+        for target, outcome in self._all():
             if outcome is None:
                 self.settle(target, Outcome(), failure)
 
@@ -80,11 +108,11 @@ class Ledger:
 
         :raises LedgerError: where they are not.
         """
-        verdicts = Counter(outcome.verdict for outcome in self._outcomes.values() if outcome)
-        missing = sum(outcome is None for outcome in self._outcomes.values())
+        verdicts = Counter(outcome and outcome.verdict for _, outcome in self._all())
+        missing = verdicts.pop(None, 0)
+        known = missing + verdicts.total()
         breaches = list(self._breaches)
-        if missing or len(self._outcomes) != self._planned or verdicts != self.verdicts:
-            known = len(self._outcomes)
+        if missing or known != self._planned or verdicts != self.verdicts:
             breaches.append(f"{self._planned} targets planned, {known} known, {missing} without a verdict")
         if breaches:
             raise LedgerError("; ".join(breaches))
@@ -105,7 +133,12 @@ class Ledger:
 
     def settled_lines(self) -> Iterator[tuple[Target, Outcome]]:
         """Yield each settled target with its outcome, in the order of the plan."""
-        return ((target, outcome) for target, outcome in self._outcomes.items() if outcome is not None)
+        return ((target, outcome) for target, outcome in self._all() if outcome is not None)
+
+    def _all(self) -> Iterator[tuple[Target, Outcome | None]]:
+        for place in self._places.values():
+            for source, outcome in zip(place.sources, place.outcomes, strict=True):
+                yield Target(source, place.account, place.region), outcome
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield the coverage line of each settled target, in the order of the plan."""

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
 
 V = TypeVar("V")
 
-_ENOUGH = 100
-"""Ids of one kind that are worth a request."""
 _SAME_EXPORT = 300.0
 """Seconds that lie at the most between a record's making and that of its operation: nothing else links the two."""
 
@@ -84,10 +82,10 @@ class Joiner:
             else:
                 ready.append(record)
         joined = await self._joined(ready) if ready else []
-        if len(self._images) >= _ENOUGH:
+        if len(self._images) >= IDS_AT_ONCE:
             self._images, waiting = [], self._images
             joined += await self._joined(waiting)
-        if len(self._disks) >= _ENOUGH:
+        if len(self._disks) >= IDS_AT_ONCE:
             self._disks, waiting = [], self._disks
             joined += await self._joined(waiting)
         return self._given_back(joined)

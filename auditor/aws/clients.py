@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import anyio
 from aiobotocore.config import AioConfig
@@ -136,6 +136,7 @@ async def open_clients(
             _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
+            client.meta.events.register("before-call", _write_form)
         yield Clients(
             lightsail=clients["lightsail"],
             sts=clients["sts"],
@@ -166,6 +167,14 @@ def _leave_out_idle_hooks(events: Any, service: str) -> None:
 def _choose_region(builtins: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     if "signing" in context:
         builtins["AWS::Region"] = context["signing"]["region"]
+
+
+def _write_form(params: dict[str, Any], **_: object) -> None:
+    """Write the form of a Query call once; botocore would for its signature, and again for its sending."""
+    form = params["body"]
+    if isinstance(form, dict):
+        # Its names are those of AWS's parameters, and need no quoting.
+        params["body"] = "&".join(f"{name}={quote_plus(str(value))}" for name, value in form.items()).encode()
 
 
 def _quiet_botocore() -> None:

@@ -2,12 +2,13 @@
 
 botocore's own JSON parser walks every shape of a page, which costs twenty times the parsing, and takes some bodies
 that are no JSON for an empty answer. Here an answer with status 200 is what its JSON says, read by orjson, or a
-`BadResponse`; so is one of EC2's, whose XML is read as it stands. Errors, and the XML of STS, go to botocore's parsers, which stumble over what is neither JSON nor
-XML with whatever exception that happens to raise.
+`BadResponse`; so is one of EC2's, whose XML is read as it stands. Errors, and the XML of STS, go to botocore's
+parsers, which stumble over what is neither JSON nor XML with whatever exception that happens to raise.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
@@ -62,7 +63,7 @@ class QueryParser(AioQueryParser):
 
 
 class EC2Parser(AioEC2QueryParser):
-    """A parser of EC2's XML: members by the names that they have there, texts as texts.
+    """A parser of EC2's XML: the members that are read, by the names that they have there, texts as texts.
 
     botocore's own walks the shape of an image, 60 members deep and wide, which costs more than all else of a call.
     """
@@ -88,13 +89,22 @@ class EC2Parser(AioEC2QueryParser):
 
 
 def _members(element: ET.Element) -> Any:
-    """Return what an element of EC2's holds: a list of items, a mapping of members, or a text."""
-    name = element.tag.rpartition("}")[2]
-    if name in _EC2_LISTS:
-        return [_members(item) for item in element]
+    """Return what is read of an element of EC2's: a mapping of its members, or a text."""
     if len(element) == 0:
         return element.text or ""
-    return {child.tag.rpartition("}")[2]: _members(child) for child in element}
+    members = {}
+    for child in element:
+        name = _read_as(child.tag)
+        if name is not None:
+            members[name] = [_members(item) for item in child] if name in _EC2_LISTS else _members(child)
+    return members
+
+
+@lru_cache(maxsize=1024)
+def _read_as(tag: str) -> str | None:
+    """Return the name of a member that is read, without its namespace, or None for one that is not."""
+    name = tag.rpartition("}")[2]
+    return name if name in _EC2_LISTS or name in _EC2_MEMBERS else None
 
 
 async def _by_botocore(parsing: Awaitable[dict[str, Any]], status: int) -> dict[str, Any]:
@@ -125,6 +135,12 @@ _EC2_LISTS = frozenset(
     "imagesSet snapshotSet volumeSet blockDeviceMapping launchPermission createVolumePermission".split()
 )
 """The lists of EC2's answers that are read: an empty one looks like an empty text."""
+_EC2_MEMBERS = frozenset(
+    "requestId nextToken imageId name isPublic creationDate lastLaunchedTime imageState ebs snapshotId encrypted "
+    "startTime volumeSize fullSnapshotSizeInBytes storageTier status volumeId group userId organizationArn "
+    "organizationalUnitArn".split()
+)
+"""All else that `auditor.aws.ec2` reads, and what tells of the answer; an image alone has 40 members more."""
 
 _PARSERS: dict[str, AioResponseParser] = {"json": JSONParser(), "query": QueryParser(), "ec2": EC2Parser()}
 """They hold no state: one of each serves every call."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-from botocore.loaders import create_loader
 from botocore.regions import EndpointResolver
 
+from auditor.aws.models import ServiceModels
 from auditor.model import PARTITION
 
-LOADER = create_loader()
-"""Of botocore's own data, some of it large: one for all keeps it from being read twice."""
+LOADER = ServiceModels()
 
 _ON_BY_DEFAULT = frozenset(
     # Regions from before 20 March 2019 are on in every account; each later one is opt-in. No Region is added to

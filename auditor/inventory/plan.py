@@ -172,11 +172,13 @@ def compared(known_regions: Collection[str], published: Collection[str] | None) 
     }
 
 
-def _interleaved(planned: Sequence[tuple[Account, Sequence[str]]], sources: Sequence[str]) -> Iterator[Place]:
+def _interleaved(
+    planned: Sequence[tuple[Account, Sequence[str]]], sources: tuple[str, ...]
+) -> Iterator[Place]:
     for turn in range(max((len(regions) for _, regions in planned), default=0)):
         for account, regions in planned:
             if turn < len(regions):
-                yield Place(tuple(Target(source, account, regions[turn]) for source in sources))
+                yield Place(account, regions[turn], sources)
 
 
 def _scope(

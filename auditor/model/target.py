@@ -54,14 +54,12 @@ class Target:
 class Place:
     """One account and Region, and its targets: those of the records first, then of the facts about them."""
 
-    targets: tuple[Target, ...]
+    account: Account
+    region: str
+    sources: tuple[str, ...]
+    """Of which the first is that of the records."""
 
     @property
-    def account(self) -> Account:
-        """The account."""
-        return self.targets[0].account
-
-    @property
-    def region(self) -> str:
-        """The Region."""
-        return self.targets[0].region
+    def targets(self) -> tuple[Target, ...]:
+        """Its targets; made when they are asked for, since an organisation has a hundred thousand of them."""
+        return tuple(Target(source, self.account, self.region) for source in self.sources)

@@ -8,6 +8,7 @@ import pytest
 
 from auditor.audit.joining import Joiner
 from auditor.audit.reading import Reading
+from auditor.aws.sources import IDS_AT_ONCE
 from auditor.errors import CallFailed
 from auditor.model import (
     ABSENT,
@@ -329,7 +330,7 @@ async def test_records_that_still_wait_as_the_run_is_cut_off_are_given_back_with
 @pytest.mark.parametrize("source", [IMAGES, SNAPSHOTS, VOLUMES, INSTANCE_SNAPSHOTS])
 async def test_a_run_that_is_cut_off_in_a_lookup_loses_no_record_that_was_read(source: str) -> None:
     world = World()
-    records = [world.add_image(number) for number in range(100)] + [record(1000)]
+    records = [world.add_image(number) for number in range(IDS_AT_ONCE)] + [record(1000)]
     joiner = world.joiner()
     asked = anyio.Event()
 
