@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -20,16 +21,58 @@ _GAPS = frozenset({Verdict.PARTIAL, Verdict.FAILED})
 _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 
 
-class _Place:
-    """The outcomes of one account and Region, in the order of its sources; None of a target not settled yet."""
+_COUNTS = ("pages", "records", "requests", "retries", "duration_s")
+"""What an outcome tells in numbers."""
 
-    __slots__ = ("account", "outcomes", "region", "sources")
+
+class _Place:
+    """The outcomes of one account and Region, in the order of its sources.
+
+    An organisation has ten targets for each, a hundred thousand in all, most of them complete: of these the numbers
+    are kept, and nothing else.
+    """
+
+    __slots__ = ("_counts", "_others", "account", "region", "settled", "sources")
 
     def __init__(self, account: Account, region: str) -> None:
         self.account = account
         self.region = region
         self.sources: tuple[str, ...] = ()
-        self.outcomes: list[Outcome | None] = []
+        self.settled = bytearray()
+        """For each source, whether its target is."""
+        self._counts = array("d")
+        self._others: dict[int, Outcome] | None = None
+        """The outcomes that numbers don't tell."""
+
+    def add(self, sources: tuple[str, ...]) -> None:
+        """Plan one source more, the last of these."""
+        self.sources = sources
+        self.settled.append(False)
+        self._counts.extend([0.0] * len(_COUNTS))
+
+    def settle(self, at: int, outcome: Outcome) -> None:
+        """Keep the outcome of a source."""
+        self.settled[at] = True
+        if outcome.failure is None and outcome.unjudged is None:
+            for place, name in enumerate(_COUNTS, at * len(_COUNTS)):
+                self._counts[place] = getattr(outcome, name)
+        else:
+            self._others = {**(self._others or {}), at: outcome}
+
+    def outcome(self, at: int) -> Outcome:
+        """Return the outcome of a source that is settled."""
+        if self._others is not None and at in self._others:
+            return self._others[at]
+        *counts, duration_s = self._counts[at * len(_COUNTS) : (at + 1) * len(_COUNTS)]
+        pages, records, requests, retries = map(int, counts)
+        return Outcome(
+            Verdict.COMPLETE,
+            pages=pages,
+            records=records,
+            requests=requests,
+            retries=retries,
+            duration_s=duration_s,
+        )
 
 
 class Ledger:
@@ -48,9 +91,7 @@ class Ledger:
         self.accepted = 0
         """Targets that are partial or failed, as somebody has accepted."""
         self._places: dict[tuple[str, str], _Place] = {}
-        """By account and Region: an organisation has ten targets of each, a hundred thousand in all."""
-        self._idle = Outcome(verdict=Verdict.COMPLETE)
-        """One for every source that had nothing to be asked for, which most of them have not."""
+        """By account and Region."""
         self._planned = 0
         self._plan(targets)
         self._breaches: list[str] = []
@@ -66,8 +107,7 @@ class Ledger:
             place = self._places.setdefault(key, _Place(target.account, target.region))
             if target.source not in place.sources:
                 sources = (*place.sources, target.source)
-                place.sources = shared.setdefault(sources, sources)
-                place.outcomes.append(None)
+                place.add(shared.setdefault(sources, sources))
 
     @property
     def planned(self) -> int:
@@ -83,18 +123,18 @@ class Ledger:
         outcome.verdict = _verdict(outcome, failure)
         place = self._places.get((target.account.id, target.region))
         at = place.sources.index(target.source) if place and target.source in place.sources else None
-        if place is None or at is None or place.outcomes[at] is not None:
+        if place is None or at is None or place.settled[at]:
             self._breaches.append(
                 f"{target.account.id} {target.region} was not planned, or was settled twice: {target.source}"
             )
             return outcome.verdict
-        place.outcomes[at] = self._idle if outcome == self._idle else outcome
         self.settled += 1
         self.requests += outcome.requests
         self.verdicts[outcome.verdict] += 1
         if failure is not None and outcome.verdict in _GAPS:
             outcome.accepted = self._accept(target, failure)
             self.accepted += outcome.accepted is not None
+        place.settle(at, outcome)
         return outcome.verdict
 
     def settle_the_rest(self, failure: Failure) -> None:
@@ -137,8 +177,9 @@ class Ledger:
 
     def _all(self) -> Iterator[tuple[Target, Outcome | None]]:
         for place in self._places.values():
-            for source, outcome in zip(place.sources, place.outcomes, strict=True):
-                yield Target(source, place.account, place.region), outcome
+            for at, source in enumerate(place.sources):
+                target = Target(source, place.account, place.region)
+                yield target, place.outcome(at) if place.settled[at] else None
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield the coverage line of each settled target, in the order of the plan."""

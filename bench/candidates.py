@@ -92,6 +92,7 @@ def _audit_read(_: str, folder: Path) -> Read:
 
 
 AUDIT = Candidate("auditor run", _audit_command, _audit_read)
+AUDIT_JOINED = Candidate("auditor run, joined", _audit_command, _audit_read)
 FLOOR = _script("floor: aiohttp, SigV4, orjson", "bench.floor")
 AIOBOTOCORE = _script("aiobotocore, client each", "bench.aiobotocore_clients")
 BOTO3 = _script("boto3, 50 threads, client each", "bench.boto3_threads")

@@ -36,9 +36,14 @@ FIRST_EXPORT = 1_700_000_000.5
 """In November 2023: older than any age that a policy allows."""
 
 
+ACCOUNTS_A_PAGE = 20
+"""The most that ListAccounts gives at once (Organizations API reference)."""
+_ACCOUNTS_FROM = "bench-accounts-"
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """One size of estate. Every target of it has the same pages."""
+    """One size of estate. Every target of it that has records has the same pages."""
 
     accounts: int
     regions: int
@@ -50,31 +55,61 @@ class Workload:
     """Waited for before each answer, those of STS included."""
     joined: bool = False
     """Whether the policies about what became of the records judge too."""
+    bare_regions: int = 0
+    """Of the Regions, the last ones, which have one empty page each."""
 
     @property
     def page_count(self) -> int:
         """Pages in the whole estate."""
-        return self.accounts * self.regions * self.pages
+        return self._full_pages + self.accounts * self.bare_regions
 
     @property
     def record_count(self) -> int:
         """Records in the whole estate."""
-        return self.page_count * self.records
+        return self._full_pages * self.records
 
     @property
     def finding_count(self) -> int:
         """Findings that the policies make of it; joined, one copy of each page is not encrypted."""
-        return self.page_count * (breaking(self.records) + (1 if self.joined and self.records else 0))
+        return self._full_pages * (breaking(self.records) + (1 if self.joined and self.records else 0))
+
+    @property
+    def _full_pages(self) -> int:
+        return self.accounts * (self.regions - self.bare_regions) * self.pages
 
     @property
     def alone(self) -> Workload:
         """The same pages for one account and one Region: hardly more than starting up."""
-        return replace(self, accounts=1, regions=1)
+        return replace(self, accounts=1, regions=1, bare_regions=0)
 
 
 def account_id(number: int) -> str:
     """Return the id of the account with this number, counted from 0."""
     return str(100_000_000_000 + number)
+
+
+def account_page(token: str | None, accounts: int) -> bytes:
+    """Return one page of an organisation's accounts as Organizations would answer it."""
+    start = int(token.removeprefix(_ACCOUNTS_FROM)) if token else 0
+    end = min(start + ACCOUNTS_A_PAGE, accounts)
+    body: dict[str, Any] = {"Accounts": [_account(number) for number in range(start, end)]}
+    if end < accounts:
+        body["NextToken"] = f"{_ACCOUNTS_FROM}{end}"
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
+def _account(number: int) -> dict[str, Any]:
+    own = account_id(number)
+    return {
+        "Id": own,
+        "Arn": f"arn:aws:organizations::999999999999:account/o-benchbench/{own}",
+        "Email": f"bench-{number:04}@example.com",
+        "Name": f"bench-{number:04}",
+        "Status": "ACTIVE",
+        "State": "ACTIVE",
+        "JoinedMethod": "CREATED",
+        "JoinedTimestamp": FIRST_EXPORT,
+    }
 
 
 def breaking(records: int) -> int:

@@ -1,15 +1,17 @@
-"""What is measured, and the limits that issue 2 sets to it."""
+"""What is measured, and the limits that are set to it."""
 
 from __future__ import annotations
 
 import re
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.candidates import AIOBOTOCORE, AUDIT, BARE, BOTO3, FLOOR
+from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, BARE, BOTO3, FLOOR
 from bench.errors import BenchError
-from bench.estate import REGIONS, Workload
+from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
 from bench.figures import Limit, Result, spread
 from bench.process import environment, run
 from bench.rounds import Entry, Rounds, paired, say
@@ -18,9 +20,13 @@ from bench.script import CONCURRENCY
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from bench.candidates import Candidate
     from bench.sample import Sample
 
 _LATENCY_MS = 60
+_BARE_REGIONS = len(REGIONS) - 2
+"""Regions without a record in an account that uses Lightsail in two."""
+_ORGANIZATION = "version: 1\ndefaults: {role_name: LightsailExportAuditor}\norganization: {}\n"
 _AWS_CLIENTS = re.compile(r"\|\s+(aiobotocore|botocore|boto3)\s*$", re.MULTILINE)
 """A package in what `python -X importtime` prints."""
 
@@ -33,12 +39,14 @@ class Sizes:
     slow_accounts: int
     """For the clients that take many times as long: they are compared by the page."""
     memory_accounts: tuple[int, int]
+    listed: int
+    """Accounts of the organisation that is listed."""
     net: bool
     """Whether starting up is measured and subtracted: of a few pages nothing would be left but noise."""
 
 
-FULL = Sizes(accounts=100, slow_accounts=10, memory_accounts=(50, 800), net=True)
-QUICK = Sizes(accounts=3, slow_accounts=1, memory_accounts=(2, 8), net=False)
+FULL = Sizes(accounts=100, slow_accounts=10, memory_accounts=(50, 800), listed=5000, net=True)
+QUICK = Sizes(accounts=3, slow_accounts=1, memory_accounts=(2, 8), listed=50, net=False)
 
 
 def records(rounds: Rounds, sizes: Sizes) -> Result:
@@ -69,16 +77,71 @@ def _against_floor(rounds: Rounds, sizes: Sizes, result: Result, size: Workload,
 
 def memory(rounds: Rounds, sizes: Sizes) -> Result:
     """Peak RSS of the audit, of few and of many accounts."""
-    few, many = sizes.memory_accounts
     result = Result("memory", "50 records a page, 1 page a target, 16 Regions")
-    entries = [Entry(AUDIT, Workload(accounts, len(REGIONS), 1, 50)) for accounts in (few, many)]
+    return _memory(rounds, sizes, result, AUDIT, joined=False)
+
+
+def _memory(rounds: Rounds, sizes: Sizes, result: Result, candidate: Candidate, *, joined: bool) -> Result:
+    few, many = sizes.memory_accounts
+    entries = [
+        Entry(candidate, Workload(accounts, len(REGIONS), 1, 50, joined=joined)) for accounts in (few, many)
+    ]
     samples = rounds.take(result, entries)
     if len(samples) == len(entries):
         for accounts, runs in ((few, samples[0]), (many, samples[1])):
             peak = spread(sample.rss_mb for sample in runs)
-            result.limits.append(Limit(f"peak RSS, {accounts} accounts", peak, 120, "MB"))
+            result.limits.append(Limit(f"{result.scenario}: peak RSS, {accounts} accounts", peak, 120, "MB"))
         growth = paired(samples[1], samples[0], lambda sample: sample.rss_mb)
-        result.limits.append(Limit(f"peak RSS, {many} accounts to {few}", growth, 1.1))
+        result.limits.append(Limit(f"{result.scenario}: peak RSS, {many} accounts to {few}", growth, 1.1))
+    return result
+
+
+def joins(rounds: Rounds, sizes: Sizes) -> Result:
+    """Look up what became of the records, or not: in accounts that use few Regions, and in such that use all."""
+    result = Result(
+        "joins",
+        "50 records a page, 2 pages a target, 16 Regions; joined: with the policies that look into EC2; "
+        f"first where {_BARE_REGIONS} of the Regions are empty, then where none is",
+    )
+    for where, accounts, bare in (
+        ("in 2 of 16 Regions", sizes.accounts, _BARE_REGIONS),
+        ("in all Regions", sizes.slow_accounts, 0),
+    ):
+        plain = Workload(accounts, len(REGIONS), 2, 50, bare_regions=bare)
+        told = replace(result, rows=[], limits=[], failures=[])
+        samples = rounds.take(told, [Entry(AUDIT_JOINED, replace(plain, joined=True)), Entry(AUDIT, plain)])
+        result.rows += told.rows
+        result.failures += told.failures
+        if len(samples) == 2:  # noqa: PLR2004 -- the two that are compared
+            ratio = paired(samples[0], samples[1])
+            result.limits.append(Limit(f"CPU a record {where}: joined to not", ratio, 2.0))
+    return result
+
+
+def memory_of_joins(rounds: Rounds, sizes: Sizes) -> Result:
+    """Peak RSS of the audit with all its policies, of few and of many accounts."""
+    return _memory(rounds, sizes, Result("memory-of-joins", "the same, joined"), AUDIT_JOINED, joined=True)
+
+
+def organization(rounds: Rounds, sizes: Sizes) -> Result:
+    """List an organisation: the wall against what the latency of its pages, one after the other, makes."""
+    result = Result("organization", f"{sizes.listed} accounts listed, {_LATENCY_MS} ms in each answer")
+    pages = -(-sizes.listed // ACCOUNTS_A_PAGE)
+    ratios = []
+    for _ in range(rounds.runs):
+        rounds.server.reset(Workload(sizes.listed, 1, 1, 0, _LATENCY_MS))
+        with tempfile.TemporaryDirectory(prefix="auditor-bench-") as name:
+            file = Path(name) / "accounts.yaml"
+            file.write_text(_ORGANIZATION, encoding="utf-8")
+            command = [sys.executable, "-m", "auditor", "accounts", "-c", str(file), "--json"]
+            took = run(command, environment(rounds.server.url))
+        served = rounds.server.stats()
+        told = took.stdout.count('"from": "organization"')
+        if (served.organization, told) != (pages, sizes.listed):
+            result.failures.append(f"organization: {told} accounts told of {served.organization} pages")
+            return result
+        ratios.append(took.wall_s / (pages * _LATENCY_MS / 1000))
+    result.limits.append(Limit(f"wall of {pages} pages to their latency", spread(ratios), 1.3))
     return result
 
 
@@ -131,6 +194,9 @@ SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "records": records,
     "empty": empty,
     "memory": memory,
+    "joins": joins,
+    "memory-of-joins": memory_of_joins,
+    "organization": organization,
     "latency": latency,
     "start": start,
 }

@@ -22,9 +22,11 @@ from typing import Any
 from bench import answers
 from bench.copies import LISTS, Copies
 from bench.cores import pin
-from bench.estate import page_body, page_token
+from bench.estate import REGIONS, account_page, page_body, page_token
 
 _JSON = "application/x-amz-json-1.1"
+_NO_ROOTS = answers.http(b'{"Roots":[]}', _JSON)
+_REGION = re.compile(rb"credential=[^/]+/\d+/([^/]+)/")
 _LIST = re.compile(rb"lightsail_20161128\.(\w+)")
 
 
@@ -33,6 +35,10 @@ class Estate:
 
     def __init__(self) -> None:
         self.pages: dict[str | None, bytes] = {}
+        self.bare: frozenset[bytes] = frozenset()
+        """Regions that have one empty page."""
+        self.empty = b""
+        self.accounts = 0
         self.copies: Copies | None = None
         self.latency_s = 0.0
         self.counts: Counter[str] = Counter()
@@ -47,6 +53,11 @@ class Estate:
             )
             for number in range(1, workload["pages"] + 1)
         }
+        self.bare = frozenset(
+            region.encode() for region in REGIONS[: workload["regions"]][::-1][: workload["bare_regions"]]
+        )
+        self.empty = answers.http(page_body(1, 1, 0), _JSON)
+        self.accounts = workload["accounts"]
         self.copies = Copies(workload["pages"], workload["records"]) if workload["joined"] else None
         self.latency_s = workload["latency_ms"] / 1000
         self.counts.clear()
@@ -63,12 +74,14 @@ class Estate:
         }
         return answers.http(json.dumps(told).encode(), "application/json")
 
-    def page(self, body: bytes) -> bytes:
-        """Return the page that the request's token asks for."""
+    def page(self, head: bytes, body: bytes) -> bytes:
+        """Return the page that the request's token asks for, in the Region that it is signed for."""
         if self.first_page_at is None:
             # CLOCK_MONOTONIC is one clock for all processes of a machine.
             self.first_page_at = time.monotonic()
         self.counts["pages"] += 1
+        if self.bare and (signed := _REGION.search(head)) and signed[1] in self.bare:
+            return self.empty
         token = json.loads(body).get("pageToken") if body else None
         return self.pages.get(token, answers.UNKNOWN)
 
@@ -87,6 +100,11 @@ class Estate:
         return told
 
     def _of_accounts(self, head: bytes, body: bytes) -> bytes:
+        if b"awsorganizationsv20161128.listroots" in head:
+            return _NO_ROOTS
+        if b"awsorganizationsv20161128.listaccounts" in head:
+            self.counts["organization"] += 1
+            return answers.http(account_page(json.loads(body).get("NextToken"), self.accounts), _JSON)
         if b"lightsail_20161128.getregions" in head:
             self.counts["regions"] += 1
             return answers.REGIONS
@@ -133,7 +151,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(self._estate.reset(json.loads(body)))
         else:
             if b"lightsail_20161128.getexportsnapshotrecords" in head:
-                answer = self._estate.page(body)
+                answer = self._estate.page(head, body)
             else:
                 answer = self._estate.other(head, body)
             if self._estate.latency_s:

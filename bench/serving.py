@@ -29,6 +29,8 @@ class Served:
     """Requests for the Regions that Lightsail has."""
     joins: int
     """Requests for what became of the records."""
+    organization: int
+    """Requests for the accounts of the organisation."""
     unknown: int
     """Requests for anything else."""
     first_page_at: float | None
@@ -38,7 +40,15 @@ class Served:
     @property
     def requests(self) -> int:
         """All of them."""
-        return self.pages + self.roles + self.identities + self.regions + self.joins + self.unknown
+        return (
+            self.pages
+            + self.roles
+            + self.identities
+            + self.regions
+            + self.joins
+            + self.organization
+            + self.unknown
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,7 @@ class Server:
             identities=counts.get("identities", 0),
             regions=counts.get("regions", 0),
             joins=counts.get("joins", 0),
+            organization=counts.get("organization", 0),
             unknown=counts.get("unknown", 0),
             first_page_at=told["first_page_at"],
             cpu_s=told["cpu_s"],

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from aiobotocore.session import AioSession
 from botocore.loaders import Loader
@@ -11,7 +13,7 @@ from auditor.aws.sources import SOURCES, Source
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=lambda source: source.id)
 async def test_every_source_has_its_method_and_its_shapes_left(source: Source) -> None:
-    session = AioSession()
+    session: Any = AioSession()
     session.register_component("data_loader", ServiceModels())
     service, operation = source.id.split(":")
     async with session.create_client(
