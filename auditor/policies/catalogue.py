@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import pkgutil
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.config import ExpressionSettings
 from auditor.policies import builtin, own
 from auditor.policies.installed import installed_policies
+from auditor.policies.versions import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,8 @@ class Entry:
     """The policy's page: its module's docstring."""
 
     version: str
-    """Of the policy's code, or of its settings where those are all of it: another where a single byte is."""
+    """Of the policy's code and the data it rests on, or of its settings where those are all of it: another where a
+    single byte is."""
 
     @property
     def title(self) -> str:
@@ -78,5 +79,5 @@ def catalogue_of(settings: Mapping[str, PolicySettings]) -> Mapping[str, Entry]:
 
 def _entry(name: str) -> Entry:
     module = import_module(f"{builtin.__name__}.{name}")
-    version = hashlib.sha256(inspect.getsource(module).encode()).hexdigest()[:12]
-    return Entry(name.replace("_", "-"), module.Policy, inspect.cleandoc(module.__doc__ or ""), version)
+    page = inspect.cleandoc(module.__doc__ or "")
+    return Entry(name.replace("_", "-"), module.Policy, page, code_version(module))

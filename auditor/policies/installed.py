@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from importlib.metadata import entry_points
 from types import ModuleType
@@ -12,6 +11,7 @@ from auditor.config import PolicySettings
 from auditor.errors import UsageError
 from auditor.model import Control, shown
 from auditor.policies.contract import Policy, RecordPolicy, TargetPolicy
+from auditor.policies.versions import code_version
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -60,7 +60,7 @@ def _loaded(point: EntryPoint, origin: str) -> tuple[type[Policy[Any]], str, str
         fault = "it has no docstring, which is its page"
     if fault is not None:
         raise UsageError(f"{where}: {fault}; mend it after docs/own-policies.md, or uninstall it")
-    return policy, page, _version(policy)
+    return policy, page, code_version(inspect.getmodule(policy) or policy)
 
 
 def _fault(policy: Any) -> str | None:
@@ -78,9 +78,3 @@ def _fault(policy: Any) -> str | None:
     if not all(isinstance(control, Control) for control in policy.controls):
         return "one of its controls is no Control"
     return None
-
-
-def _version(policy: type[Policy[Any]]) -> str:
-    module = inspect.getmodule(policy)
-    source = inspect.getsource(module if module is not None else policy)
-    return hashlib.sha256(source.encode()).hexdigest()[:12]
