@@ -1,6 +1,6 @@
 """What the estate answers: AWS JSON 1.1 for Lightsail, XML for STS, and the errors of both; EC2's are in `ec2_xml`.
 
-Protocols: Smithy, `aws.protocols#awsJson1_1` and `aws.protocols#awsQuery`.
+Protocols: Smithy, `aws.protocols#awsJson1_1`, `aws.protocols#awsQuery` and, for Account Management, `aws.protocols#restJson1`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-LIGHTSAIL, STS, EC2, ORGANIZATIONS = "lightsail", "sts", "ec2", "organizations"
+LIGHTSAIL, STS, EC2, ORGANIZATIONS, ACCOUNT = "lightsail", "sts", "ec2", "organizations", "account"
 """The services, by the name that signatures carry."""
 
 JSON, XML, HTML = "application/x-amz-json-1.1", "text/xml", "text/html"
+REST_JSON = "application/json"
 STS_NAMESPACE = "https://sts.amazonaws.com/doc/2011-06-15/"
 SERVER_FAULT = 500
 """Statuses from here on are AWS's fault and not the caller's."""
@@ -66,6 +67,10 @@ def error_answer(error: ApiError, service: str, request_id: str) -> Answer:
             f"{element('Message', error.message)}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         )
         return Answer(error.status, XML, text.encode(), error.code)
+    if service == ACCOUNT:
+        # Its error's name stands in the header alone (Account Management's service model).
+        body = orjson.dumps({"message": error.message})
+        return Answer(error.status, REST_JSON, body, error.code, {"x-amzn-ErrorType": error.code})
     body = orjson.dumps({"__type": error.code, "message": error.message})
     return Answer(error.status, JSON, body, error.code, {"x-amzn-ErrorType": error.code})
 

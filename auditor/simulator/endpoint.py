@@ -9,8 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from auditor.simulator import ec2, ec2_xml, organizations, sts
-from auditor.simulator.answers import EC2, LIGHTSAIL, ORGANIZATIONS, STS, Answer, ApiError, error_answer
+from auditor.simulator import ec2, ec2_xml, organizations, regions, sts
+from auditor.simulator.answers import (
+    ACCOUNT,
+    EC2,
+    LIGHTSAIL,
+    ORGANIZATIONS,
+    STS,
+    Answer,
+    ApiError,
+    error_answer,
+)
 from auditor.simulator.faults import Fault, FaultKind, Faults, Place
 from auditor.simulator.keys import Keys
 from auditor.simulator.lightsail import GET_REGIONS, LIST_KEYS, Pages
@@ -90,6 +99,8 @@ class Endpoint:
         operation = target.removeprefix(TARGET_PREFIX) if target else form.get("Action", "")
         if target and target.startswith(organizations.TARGET_PREFIX):
             service, operation = ORGANIZATIONS, target.removeprefix(organizations.TARGET_PREFIX)
+        if not target and request.path in regions.PATHS:
+            service, operation = ACCOUNT, regions.PATHS[request.path]
         claimed = scope(request) or (None, None, None)
         call = Call(operation, None, claimed[1], None, None, claimed[0])
         caller = verify(request, service, self._keys)
@@ -101,6 +112,8 @@ class Endpoint:
             handled = self._describe(call, caller, form, request_id)
         elif service == ORGANIZATIONS:
             handled = self._organizations(call, caller, request.body, request_id)
+        elif service == ACCOUNT:
+            handled = self._enabled(call, caller, request.body, request_id)
         else:
             handled = self._lightsail(call, caller, request.body, request_id)
         headers = {**handled.answer.headers, "x-amzn-RequestId": request_id}
@@ -146,6 +159,23 @@ class Endpoint:
         struck = self._faults.strike(place)
         result = organizations.answer(self._estate.organization, asked, caller.key, struck[1])
         return self._finished(call, ORGANIZATIONS, result, struck, request_id)
+
+    def _enabled(self, call: Call, caller: Caller, body: bytes, request_id: str) -> Handled:
+        """Answer ListRegions of Account Management."""
+        call = replace(call, account_id=caller.key.account_id)
+        account = self._keys.account(caller.key.account_id)
+        if account is None or caller.key is self._keys.base:
+            error = access_denied(ACCOUNT, caller.key.arn, "*", call.operation)
+            return self._refused(call, ACCOUNT, error, request_id)
+        if not may(caller.key, f"{ACCOUNT}:{call.operation}"):
+            return self._refused(call, ACCOUNT, refusal(caller.key, ACCOUNT, call.operation), request_id)
+        asked = regions.asked(body, account, self._estate)
+        if isinstance(asked, ApiError):
+            return self._refused(call, ACCOUNT, asked, request_id)
+        call = replace(call, page=asked.page.number, token=asked.page.token)
+        struck = self._faults.strike(_place(account.id, caller.region, call.operation, asked.page))
+        result = regions.answer(asked, account, self._estate, caller.key.arn, struck[1])
+        return self._finished(call, ACCOUNT, result, struck, request_id)
 
     def _lightsail(self, call: Call, caller: Caller, body: bytes, request_id: str) -> Handled:
         call = replace(call, account_id=caller.key.account_id)

@@ -119,6 +119,8 @@ class SimAccount:
     """What the role's own policy allows, as IAM names it; None for all."""
     trust_actions: frozenset[str] = TRUST_ACTIONS
     """What the role's trust policy allows to whoever it trusts: the hub where there is one, else the base identity."""
+    region_statuses: Mapping[str, str] = field(default_factory=dict)
+    """What account:ListRegions says of a Region, where that is not what follows from `enabled_regions`."""
 
     @property
     def role_arn(self) -> str:
@@ -128,6 +130,14 @@ class SimAccount:
     def can_use(self, region: str) -> bool:
         """Say whether credentials of this account are known in `region`."""
         return region in self.enabled_regions or region not in OPT_IN_REGIONS
+
+    def status_of(self, region: str) -> str:
+        """Return what account:ListRegions says of `region`."""
+        if region in self.region_statuses:
+            return self.region_statuses[region]
+        if region not in OPT_IN_REGIONS:
+            return "ENABLED_BY_DEFAULT"
+        return "ENABLED" if region in self.enabled_regions else "DISABLED"
 
 
 @dataclass(frozen=True, slots=True)

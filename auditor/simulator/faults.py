@@ -22,6 +22,8 @@ LISTED_BY_LIGHTSAIL = frozenset(
 )
 LISTED_BY_EC2 = frozenset({"DescribeImages", "DescribeSnapshots", "DescribeVolumes"})
 """The operations that answer in pages."""
+LIST_REGIONS = "ListRegions"
+"""Of AWS Account Management."""
 
 
 ORGANIZATION_OPERATIONS = frozenset(
@@ -119,7 +121,7 @@ class Fault:
 
 
 _OF_EVERY_LIST = frozenset({FaultKind.MISSING_KEY, FaultKind.EMPTY_PAGE, FaultKind.TOKEN_LOOP})
-"""Kinds that Organizations has an answer for, beside those of every service."""
+"""Kinds that Organizations and ListRegions have an answer for, beside those of every service."""
 
 RECORDS_ONLY = frozenset(
     {
@@ -147,7 +149,9 @@ _LIGHTSAIL_ONLY = frozenset(
 _EC2_ONLY = frozenset({FaultKind.UNASKED, FaultKind.FEWER})
 _STRUCK = {
     **dict.fromkeys(RECORDS_ONLY - _LIGHTSAIL_ONLY, LISTED_BY_LIGHTSAIL | LISTED_BY_EC2),
-    **dict.fromkeys(_OF_EVERY_LIST, LISTED_BY_LIGHTSAIL | LISTED_BY_EC2 | ORGANIZATION_OPERATIONS),
+    **dict.fromkeys(
+        _OF_EVERY_LIST, LISTED_BY_LIGHTSAIL | LISTED_BY_EC2 | ORGANIZATION_OPERATIONS | {LIST_REGIONS}
+    ),
     **dict.fromkeys(_LIGHTSAIL_ONLY, LISTED_BY_LIGHTSAIL),
     **dict.fromkeys(_EC2_ONLY, LISTED_BY_EC2),
 }

@@ -81,7 +81,7 @@ class Pages:
         except orjson.JSONDecodeError:
             return ApiError("SerializationException", "The request is no JSON.")
         with_zones = isinstance(content, dict) and content.get("includeAvailabilityZones") is True
-        names = self._estate.lightsail_regions or _regions_of_botocore()
+        names = self._estate.lightsail_regions or regions_of_botocore()
         return json_answer({"regions": [_region(name, with_zones=with_zones) for name in names]})
 
     def _listing(self, operation: str, account: SimAccount, region: str) -> str:
@@ -103,7 +103,8 @@ def _listed(operation: str, account: SimAccount, region: str) -> Sequence[Record
 
 
 @cache
-def _regions_of_botocore() -> tuple[str, ...]:
+def regions_of_botocore() -> tuple[str, ...]:
+    """Return the Regions that botocore knows for Lightsail."""
     return tuple(botocore.session.get_session().get_available_regions("lightsail"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from auditor.simulator.answers import EC2, HTML, JSON, STS, Answer, ApiError
+from auditor.simulator.answers import ACCOUNT, EC2, HTML, JSON, STS, Answer, ApiError
 from auditor.simulator.faults import GET_RECORDS, Fault, FaultKind
 from auditor.simulator.signature import expired, unknown_key
 
@@ -71,7 +71,16 @@ _EC2 = {
     ),
     FaultKind.REQUEST_EXPIRED: ApiError("RequestExpired", "Request has expired."),
 }
+# Account Management API reference, ListRegions, Errors, and Common Errors.
+_ACCOUNT = {
+    FaultKind.THROTTLE: ApiError("TooManyRequestsException", "Rate exceeded", 429),
+    FaultKind.EXPIRED: expired(ACCOUNT),
+    FaultKind.UNRECOGNIZED_CLIENT: unknown_key(ACCOUNT),
+    FaultKind.INVALID_SIGNATURE: replace(_LIGHTSAIL[FaultKind.INVALID_SIGNATURE], status=403),
+    FaultKind.REQUEST_EXPIRED: ApiError("RequestExpired", "Request has expired."),
+}
 _INTERNAL_CODES = {
+    ACCOUNT: ("InternalServerException", "ServiceUnavailableException"),
     STS: ("InternalFailure", "ServiceUnavailable"),
     EC2: ("InternalError", "Unavailable"),
 }
@@ -92,7 +101,7 @@ def error_for(
     if fault.kind is FaultKind.SERVICE_ERROR:
         codes = _INTERNAL_CODES.get(service, ("ServiceException",) * 2)
         return ApiError(codes[fault.status != 500], _INTERNAL, fault.status)  # noqa: PLR2004 -- HTTP's own
-    return {STS: _STS, EC2: _EC2}.get(service, _LIGHTSAIL).get(fault.kind)
+    return {STS: _STS, EC2: _EC2, ACCOUNT: _ACCOUNT}.get(service, _LIGHTSAIL).get(fault.kind)
 
 
 def access_denied(service: str, caller_arn: str, resource: str, operation: str = GET_RECORDS) -> ApiError:
@@ -104,13 +113,11 @@ def access_denied(service: str, caller_arn: str, resource: str, operation: str =
             f"ec2:{operation} because no identity-based policy allows the ec2:{operation} action",
             403,
         )
-    action = "sts:AssumeRole" if service == STS else f"lightsail:{operation}"
+    action = "sts:AssumeRole" if service == STS else f"{service}:{operation}"
     message = f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource}"
-    return (
-        ApiError("AccessDenied", message, 403)
-        if service == STS
-        else ApiError("AccessDeniedException", message)
-    )
+    if service == STS:
+        return ApiError("AccessDenied", message, 403)
+    return ApiError("AccessDeniedException", message, 403 if service == ACCOUNT else 400)
 
 
 def mangled(answer: Answer, fault: Fault | None) -> Answer:

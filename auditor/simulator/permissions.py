@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from auditor.simulator.answers import STS, ApiError
+from auditor.simulator.answers import ACCOUNT, STS, ApiError
 
 if TYPE_CHECKING:
     from auditor.simulator.keys import Key
@@ -78,7 +78,7 @@ def refusal(key: Key, service: str, operation: str, resource: str = "*") -> ApiE
     return (
         ApiError("UnauthorizedOperation", message, 403)
         if service == "ec2"
-        else ApiError("AccessDeniedException", message)
+        else ApiError("AccessDeniedException", message, 403 if service == ACCOUNT else 400)
     )
 
 

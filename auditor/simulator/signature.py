@@ -16,7 +16,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from auditor.simulator.answers import EC2, STS, ApiError
+from auditor.simulator.answers import ACCOUNT, EC2, STS, ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,10 +150,12 @@ def _problem_of_headers(request: Received, signed: list[str]) -> str | None:
 
 
 def _error(service: str, names: tuple[str, str], message: str) -> ApiError:
-    """Return the error as Lightsail, STS or EC2 names it: JSON services answer 400, STS 403, and EC2 has two of its own."""
+    """Return the error as the service names it: JSON services answer 400, REST and STS 403, and EC2 has two of its own."""
     if service == EC2:
         # EC2 API reference, Error codes; it does not say what was wrong.
         if names[1] == "ExpiredToken":
             return ApiError("RequestExpired", "Request has expired.")
         return ApiError("AuthFailure", "AWS was not able to validate the provided access credentials", 401)
-    return ApiError(names[1], message, 403) if service == STS else ApiError(names[0], message, 400)
+    if service == STS:
+        return ApiError(names[1], message, 403)
+    return ApiError(names[0], message, 403 if service == ACCOUNT else 400)

@@ -14,7 +14,7 @@ import boto3  # type: ignore[import-untyped]
 import pytest
 from aiobotocore.session import get_session
 
-from auditor.simulator.estate import Estate, SimAccount, generate
+from auditor.simulator.estate import OPT_IN_REGIONS, Estate, SimAccount, generate
 from auditor.simulator.server import Running, serve_in_thread
 
 if TYPE_CHECKING:
@@ -133,3 +133,23 @@ def test_the_aws_cli_assumes_a_role_and_reads_every_record(running: Running) -> 
     printed = aws(running, credentials, "--region", "eu-west-1", "lightsail", "get-export-snapshot-records")
     read = [record["arn"] for record in printed["exportSnapshotRecords"]]
     assert read == planted(running.estate)[account.id, "eu-west-1"]
+
+
+@pytest.mark.usefixtures("_environment")
+def test_boto3_is_told_which_regions_an_account_has_enabled(running: Running) -> None:
+    sts = boto3.client("sts")
+    told = {}
+    for account in running.estate.accounts[:2]:
+        credentials = sts.assume_role(**role(account))["Credentials"]
+        client = boto3.client("account", **keys(credentials))
+        pages = list(client.get_paginator("list_regions").paginate())
+        assert len(pages) > 1
+        told[account.id] = {
+            one["RegionName"]: one["RegionOptStatus"] for page in pages for one in page["Regions"]
+        }
+        assert client.list_regions(RegionOptStatusContains=["ENABLING"])["Regions"] == []
+    first, second = (told[account.id] for account in running.estate.accounts[:2])
+    assert first.keys() == second.keys() == {*boto3.Session().get_available_regions("lightsail")}
+    assert first["us-east-1"] == second["us-east-1"] == "ENABLED_BY_DEFAULT"
+    # The estate has no opt-in Region: nobody has enabled one.
+    assert {region for region, status in first.items() if status == "DISABLED"} == OPT_IN_REGIONS
