@@ -25,7 +25,7 @@ from auditor.model.facts import (
     stored_gb,
 )
 from auditor.model.finding import Control, Finding, Severity, Status, event_id, finding_id
-from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, SnapshotSource, rfc3339
+from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, KeptRecord, SnapshotSource, rfc3339
 from auditor.model.target import (
     ASKED_BESIDES,
     ASSUME_ROLE,
@@ -91,6 +91,7 @@ __all__ = [
     "Failure",
     "Finding",
     "Image",
+    "KeptRecord",
     "Known",
     "Operation",
     "Outcome",

@@ -12,6 +12,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import orjson
+
 from auditor.errors import UnusableField
 from auditor.model.facts import NO_FACTS, Facts
 
@@ -246,6 +248,26 @@ class ExportRecord:
             return rfc3339(self.created_at)
         except UnusableField:
             return None
+
+
+class KeptRecord:
+    """A record that is kept until all of its target was seen: as JSON, which takes a quarter of the memory."""
+
+    __slots__ = ("_facts", "_json")
+
+    def __init__(self, record: ExportRecord) -> None:
+        self._facts = record.facts
+        self._json: bytes | dict[str, Any]
+        try:
+            # Copied: what orjson gives keeps the 4 KB that it was written into.
+            self._json = bytes(memoryview(orjson.dumps(record.raw)))
+        except orjson.JSONEncodeError:
+            self._json = record.raw  # nested deeper than can be written again
+
+    def record(self) -> ExportRecord:
+        """Return the record with its facts."""
+        raw = self._json if isinstance(self._json, dict) else orjson.loads(self._json)
+        return ExportRecord(raw, self._facts)
 
 
 def rfc3339(instant: datetime) -> str:

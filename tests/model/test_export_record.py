@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from auditor.errors import UnusableField
-from auditor.model import ExportRecord, rfc3339
+from auditor.model import ABSENT, ExportRecord, Facts, KeptRecord, rfc3339
 
 # Shape: Lightsail API reference, ExportSnapshotRecord.
 WHOLE: dict[str, Any] = {
@@ -104,3 +106,32 @@ def test_a_field_that_is_only_told_is_null_where_it_is_of_another_type(field: st
 )
 def test_times_are_written_as_rfc_3339_in_utc(epoch: float, text: str) -> None:
     assert rfc3339(ExportRecord({"createdAt": epoch}).created_at) == text
+
+
+def test_a_kept_record_comes_back_with_all_that_is_known_of_it() -> None:
+    raw = {"arn": "arn:of-it", "createdAt": 1.5, "sourceInfo": {"name": "é"}}
+    facts = Facts(source=ABSENT)
+    back = KeptRecord(ExportRecord(raw, facts)).record()
+    assert (back.raw, back.facts) == (raw, facts)
+
+
+def test_a_kept_record_may_be_nested_deeper_than_json_is_written() -> None:
+    raw: dict[str, Any] = {}
+    for _ in range(1000):
+        raw = {"deeper": raw}
+    assert KeptRecord(ExportRecord(raw)).record().raw is raw
+
+
+def test_a_kept_record_takes_less_than_half_the_memory() -> None:
+    raws = [
+        orjson.loads(orjson.dumps({"arn": f"arn:{at}"} | {f"k{n}": {"v": f"{at}-{n}"} for n in range(9)}))
+        for at in range(500)
+    ]
+    tracemalloc.start()
+    kept = [KeptRecord(ExportRecord(raw)) for raw in raws]
+    as_json, _ = tracemalloc.get_traced_memory()
+    back = [each.record() for each in kept]
+    whole = tracemalloc.get_traced_memory()[0] - as_json
+    tracemalloc.stop()
+    assert len(back) == len(kept)
+    assert as_json < whole / 2

@@ -74,7 +74,7 @@ from typing import TYPE_CHECKING
 
 from auditor.config import PolicySettings
 from auditor.errors import UnusableField
-from auditor.model import Control, ExportRecord, Severity
+from auditor.model import Control, ExportRecord, KeptRecord, Severity
 from auditor.policies.commands import delete_copy
 from auditor.policies.contract import Breach, Judgement, TargetPolicy
 from auditor.policies.copies import COPIES, image_id, is_there, name_of_copy, snapshot_ids, when
@@ -107,7 +107,7 @@ class _Copies(Judgement):
     """The copies that are there of each snapshot of one target."""
 
     def __init__(self) -> None:
-        self._of: dict[str, list[ExportRecord]] = {}
+        self._of: dict[str, list[KeptRecord]] = {}
 
     def see(self, record: ExportRecord) -> None:
         if not is_there(record):
@@ -116,12 +116,12 @@ class _Copies(Judgement):
         if source is None:
             raise UnusableField("sourceInfo.arn")
         _ = record.created  # or it can't be told which is the newest
-        self._of.setdefault(source, []).append(record)
+        self._of.setdefault(source, []).append(KeptRecord(record))
 
     def conclude(self, *, complete: bool) -> Iterator[Breach]:
-        for records in self._of.values():
-            if len(records) > 1:
-                yield from _surplus(records, complete=complete)
+        for kept in self._of.values():
+            if len(kept) > 1:
+                yield from _surplus([each.record() for each in kept], complete=complete)
 
 
 def _surplus(records: list[ExportRecord], *, complete: bool) -> Iterator[Breach]:
