@@ -101,6 +101,7 @@ async def examine(config: Config, options: DoctorOptions) -> list[Diagnosis]:
         request_timeout=timeout,
         allow_http=options.allow_http,
         services=services,
+        secrets=config.shared_external_ids,
     ) as clients:
         for service, url in clients.endpoint_overrides.items():
             log.warning("calls do not go to AWS", service=service, endpoint=url)

@@ -35,6 +35,7 @@ async def list_accounts(config: Config, *, allow_http: bool = False) -> Inventor
         allow_http=allow_http,
         give_up_at=give_up_at,
         services=("organizations",),
+        secrets=config.shared_external_ids,
     ) as clients:
         roles = Roles(clients, timeout)
         async with Slot(places) as slot:

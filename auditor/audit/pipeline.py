@@ -130,6 +130,7 @@ class _Run:
                         open_clients(
                             concurrency=self._concurrency,
                             services=self._services(),
+                            secrets=self._config.shared_external_ids,
                             request_timeout=self._timeout,
                             allow_http=self._options.allow_http,
                             give_up_at=self._work.deadline,

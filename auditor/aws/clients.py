@@ -78,23 +78,25 @@ class Clients:
     endpoint_overrides: dict[str, str]
     """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
     base_secrets: tuple[str, ...] = field(repr=False)
-    """What must not be shown of the base credentials."""
+    """What must not be shown of the base credentials, and of what every call shares."""
     organizations: Any = None
     """None where it was not asked for."""
 
 
 @asynccontextmanager
-async def open_clients(
+async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until when
     *,
     concurrency: int,
     request_timeout: float,
     allow_http: bool,
     services: Collection[str] = ("lightsail",),
+    secrets: tuple[str, ...] = (),
     give_up_at: float = math.inf,
 ) -> AsyncIterator[Clients]:
     """Open the clients, with the base credentials of AWS's default chain.
 
     :param services: those of the sources that are read, and organizations where one is; STS is always called.
+    :param secrets: what no message may show, beside the credentials and what a call itself was asked with.
     :param request_timeout: seconds.
     :param give_up_at: when to wait no longer for the base credentials, on the event loop's clock.
     :raises CredentialsError: where the chain holds none, or can't load them.
@@ -107,7 +109,7 @@ async def open_clients(
     # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
     # which is not enabled (IAM user guide, "Manage AWS STS in an AWS Region").
     session.set_config_variable("sts_regional_endpoints", "regional")
-    secrets = await _base_secrets(session, give_up_at)
+    secrets = (*secrets, *await _base_secrets(session, give_up_at))
     config = AioConfig(
         http_session_cls=partial(Connections, tls_contexts={}),  # type: ignore[arg-type]  # it is only called
         user_agent=f"auditor/{__version__} aiobotocore",

@@ -139,8 +139,8 @@ _LONGEST = 500
 
 
 def _told(text: str, secrets: Iterable[str | None]) -> str:
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "***")
+    # The longest first, or a part of one that holds another would be left over.
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
     text = shown(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

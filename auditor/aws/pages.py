@@ -49,6 +49,7 @@ class PageReader:
         slot: Slot,
         request_timeout: float,
     ) -> None:
+        self._shared_secrets = clients.base_secrets
         self._method = getattr(getattr(clients, source.service), source.method)
         self._roles = roles
         self._enabled = enabled
@@ -137,7 +138,8 @@ class PageReader:
                 answer: dict[str, Any] = await self._method(**asked)
             self._prove_page(answer)
         except CALL_ERRORS as error:
-            secrets = (self._target.account.external_id, token, *credentials.secrets)
+            own = (self._target.account.external_id, token)
+            secrets = (*own, *credentials.secrets, *self._shared_secrets)
             raise call_failed(error, secrets) from error
         return answer
 

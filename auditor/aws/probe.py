@@ -54,7 +54,8 @@ async def probe(  # noqa: PLR0913 -- one of each thing that a source is called w
             with anyio.fail_after(request_timeout):
                 answer: dict[str, Any] = await method(**asked)
         except CALL_ERRORS as error:
-            raise call_failed(error, (target.account.external_id, *credentials.secrets)) from error
+            secrets = (target.account.external_id, *credentials.secrets, *clients.base_secrets)
+            raise call_failed(error, secrets) from error
         return answer
 
     try:

@@ -89,14 +89,17 @@ class Config:
     @property
     def external_ids(self) -> tuple[str, ...]:
         """Every ExternalId in it: what must be shown nowhere."""
-        accounts = list(self.accounts)
+        ids = (*self.shared_external_ids, *(account.external_id for account in self.accounts))
+        return tuple(dict.fromkeys(filter(None, ids)))
+
+    @property
+    def shared_external_ids(self) -> tuple[str, ...]:
+        """Those that are no single account's: any answer may quote them, whatever it was asked with."""
         ids: list[str | None] = []
         if self.organization is not None:
-            accounts.append(self.organization.found("", None))
-            ids.append(self.organization.external_id)
+            ids += [self.organization.external_id, self.organization.found("", None).external_id]
         if self.hub is not None:
             ids.append(self.hub.external_id)
-        ids += [account.external_id for account in accounts]
         return tuple(dict.fromkeys(filter(None, ids)))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
 import time
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import parse_qs, quote
 
 import pytest
 import structlog
@@ -148,3 +151,122 @@ async def test_no_secret_stands_in_the_logs_of_a_program_that_uses_the_library(
     logged = [str(vars(record)) for record in caplog.records]
     texts = [printed.out, printed.err, *logged, str(result), repr(config), repr(result.conditions)]
     assert searched("\n".join(texts), served) == []
+
+
+HUB_ARN = "arn:aws:iam::999988887777:role/AuditHub"
+CHAIN = f"""version: 1
+defaults:
+  role_name: Reader
+  regions: [us-east-1]
+  external_id: canary-hub-4711-and-member
+  hub_role_arn: {HUB_ARN}
+  hub_external_id: canary-hub-4711
+  session_tags: {{team: shown-by-design}}
+organization:
+  role_arn: arn:aws:iam::999988887777:role/Lister
+  external_id: canary-lister-4711
+accounts: [{{id: "111122223333"}}, {{id: "444455556666", role_name: Refused}}]
+"""
+EXTERNAL_IDS = ("canary-hub-4711-and-member", "canary-hub-4711", "canary-lister-4711")
+
+
+class Quoting(BaseHTTPRequestHandler):
+    """An AWS that quotes, in each of its errors, every ExternalId there is and a session's tags."""
+
+    protocol_version = "HTTP/1.1"
+    refused: ClassVar[str] = ""
+    """The role that can't be assumed, by the end of its name."""
+    given: ClassVar[set[str]] = set()
+    """The ExternalIds that it was asked with."""
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        told = f"no: {' '.join(EXTERNAL_IDS)} of team=shown-by-design"
+        role = form.get("RoleArn", [""])[0]
+        if form.get("Action") == ["GetCallerIdentity"]:
+            self._answer(200, IDENTITY)
+        elif form.get("Action") != ["AssumeRole"]:
+            error = {"__type": "AccessDeniedException", "message": told}
+            self._answer(400, json.dumps(error), "application/x-amz-json-1.1")
+        elif role.endswith(("Refused", self.refused)):
+            self.given.update(form["ExternalId"])
+            error_of_sts = f"<Error><Code>AccessDenied</Code><Message>{told}</Message></Error>"
+            self._answer(403, f"<ErrorResponse>{error_of_sts}</ErrorResponse>")
+        else:
+            self.given.update(form["ExternalId"])
+            self._answer(200, ASSUMED.format(account=role.split(":")[4]))
+
+    def _answer(self, status: int, body: str, kind: str = "text/xml") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+IDENTITY = (
+    "<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::999988887777:user/base</Arn>"
+    "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+)
+ASSUMED = (
+    "<AssumeRoleResponse><AssumeRoleResult><AssumedRoleUser>"
+    "<Arn>arn:aws:sts::{account}:assumed-role/R/s</Arn><AssumedRoleId>A:s</AssumedRoleId></AssumedRoleUser>"
+    "<Credentials><AccessKeyId>ASIA4711</AccessKeyId><SecretAccessKey>secret-4711</SecretAccessKey>"
+    "<SessionToken>session-4711</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials>"
+    "</AssumeRoleResult></AssumeRoleResponse>"
+)
+
+
+@pytest.fixture
+def quoting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Quoting]]:
+    """An AWS that tells whatever it was told, and a configuration of a chain of roles."""
+
+    class Here(Quoting):
+        given: ClassVar[set[str]] = set()
+        refused: ClassVar[str] = "Refused"
+
+    (tmp_path / "accounts.yaml").write_text(CHAIN, "utf-8")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA4711")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "base")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Here) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield Here
+        server.shutdown()
+        thread.join()
+
+
+LOUDLY = ("--log-level", "debug")
+COMMANDS = {
+    "run": ("run", "-o", "out", "-f", "json", *LOUDLY),
+    "doctor": ("doctor", "--probe-external-id", *LOUDLY),
+    "accounts": ("accounts", *LOUDLY),
+    "accounts as JSON": ("accounts", "--json", *LOUDLY),
+    "iam": ("iam", "--principal", "arn:aws:iam::999988887777:user/base"),
+    "check": ("check",),
+}
+
+
+@pytest.mark.parametrize("refused", ["Refused", "Lister", "AuditHub"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_external_ids_of_a_chain_are_told_by_no_command_whatever_aws_quotes(
+    process: Process, quoting: type[Quoting], out: RunFolder, command: str, refused: str
+) -> None:
+    quoting.refused = refused
+    ended = process(*COMMANDS[command])
+    assert "Traceback" not in ended.err
+    said = {"stdout": ended.out, "stderr": ended.err}
+    if out.path.exists():
+        said |= {name: (out.path / name).read_text("utf-8") for name in out.names}
+    assert [(name, text) for name, text in said.items() if "canary" in text] == []
+    if command in ("iam", "check"):
+        assert (ended.code, quoting.given) == (0, set())
+        return
+    assert ended.code == (2 if refused == "AuditHub" else 3)
+    assert "canary-hub-4711" in quoting.given
+    # The rest of what AWS says stays: without it nobody could tell what is wrong. Tags are no secrets.
+    assert any("no: *** *** *** of team=shown-by-design" in text for text in said.values())
