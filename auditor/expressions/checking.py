@@ -57,7 +57,10 @@ class Checked:
 
 def library_is_there() -> bool:
     """Say whether expressions can be used: the library is an extra."""
-    return find_spec(LIBRARY) is not None and find_spec("google.protobuf") is not None
+    try:
+        return find_spec(LIBRARY) is not None and find_spec("google.protobuf") is not None
+    except ModuleNotFoundError:  # find_spec imports what stands above the dot
+        return False
 
 
 @lru_cache(maxsize=4096)
