@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import structlog
 
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, BadResponse, call_failed
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from auditor.aws.roles import Roles
     from auditor.aws.slots import Slot
     from auditor.model import Account
+
+log = structlog.get_logger()
 
 _ACCOUNT_ID = re.compile("[0-9]{12}")
 
@@ -161,17 +164,35 @@ class OrganizationReader:
         return {raw["Key"]: raw["Value"] for raw in tags}
 
     async def _all(self, operation: _Operation, slot: Slot, **asked: str) -> list[dict[str, Any]]:
-        items: list[dict[str, Any]] = []
+        """Return what is listed, each once. A token that is rejected begins the listing again, once."""
+        items: dict[str, dict[str, Any]] = {}
         tokens: set[str] = set()
+        restarted = False
         while True:
             try:
                 answer = await self._page(operation, slot, asked)
             except CallFailed as failed:
-                raise OrganizationUnread(operation.action, failed.failure) from failed
-            items += answer[operation.key]
+                failure = failed.failure
+                if "NextToken" in asked and failure.reason is Reason.INVALID_REQUEST:
+                    if not restarted:
+                        log.warning(
+                            "page token rejected; begun again",
+                            action=operation.action,
+                            request_id=failed.request_id,
+                        )
+                        restarted = True
+                        del asked["NextToken"]
+                        # The listing as it is now: what it held before may have moved since.
+                        items.clear()
+                        tokens.clear()
+                        continue
+                    failure = Failure(Reason.PAGE_TOKEN_REJECTED, failure.error_code, failure.error_message)
+                raise OrganizationUnread(operation.action, failure) from failed
+            for item in answer[operation.key]:
+                items.setdefault(item[operation.needed[0]], item)
             following: str | None = answer.get("NextToken") or None
             if following is None:
-                return items
+                return list(items.values())
             if following in tokens:
                 text = f"page {len(tokens) + 1} names a page that was read before"
                 raise OrganizationUnread(operation.action, Failure(Reason.PAGE_TOKEN_LOOP, None, text))

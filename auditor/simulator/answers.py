@@ -31,6 +31,8 @@ class ApiError:
     code: str
     message: str
     status: int = 400
+    reason: str | None = None
+    """What Organizations says beside the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,10 @@ def error_answer(error: ApiError, service: str, request_id: str) -> Answer:
         # Its error's name stands in the header alone (Account Management's service model).
         body = orjson.dumps({"message": error.message})
         return Answer(error.status, REST_JSON, body, error.code, {"x-amzn-ErrorType": error.code})
-    body = orjson.dumps({"__type": error.code, "message": error.message})
+    said = {"__type": error.code, "message": error.message}
+    if error.reason is not None:
+        said["Reason"] = error.reason
+    body = orjson.dumps(said)
     return Answer(error.status, JSON, body, error.code, {"x-amzn-ErrorType": error.code})
 
 

@@ -65,7 +65,8 @@ class FaultKind(StrEnum):
     TOKEN_LOOP = "token-loop"  # noqa: S105 -- a kind, not a secret
     """From `page` on, its token leads to A, A's to B, and B's to A."""
     TOKEN_REJECTED = "token-rejected"  # noqa: S105 -- a kind, not a secret
-    """InvalidInputException in answer to a request with a token; EC2 says InvalidPaginationToken."""
+    """InvalidInputException in answer to a request with a token, of which Organizations says why; EC2 says
+    InvalidPaginationToken."""
     EXPIRED = "expired"
     ACCESS_DENIED = "access-denied"
     UNAUTHENTICATED = "unauthenticated"
@@ -152,6 +153,7 @@ _STRUCK = {
     **dict.fromkeys(
         _OF_EVERY_LIST, LISTED_BY_LIGHTSAIL | LISTED_BY_EC2 | ORGANIZATION_OPERATIONS | {LIST_REGIONS}
     ),
+    FaultKind.TOKEN_REJECTED: LISTED_BY_LIGHTSAIL | LISTED_BY_EC2 | ORGANIZATION_OPERATIONS,
     **dict.fromkeys(_LIGHTSAIL_ONLY, LISTED_BY_LIGHTSAIL),
     **dict.fromkeys(_EC2_ONLY, LISTED_BY_EC2),
 }

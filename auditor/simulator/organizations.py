@@ -29,7 +29,10 @@ _NOT_IN_USE = ApiError(
     "AWSOrganizationsNotInUseException", "Your account is not a member of an organization."
 )
 _THROTTLED = ApiError("TooManyRequestsException", "Rate exceeded")
-_INVALID_TOKEN = ApiError("InvalidInputException", "You provided an invalid token.")
+# Organizations API reference, InvalidInputException.
+_INVALID_TOKEN = ApiError(
+    "InvalidInputException", "You provided an invalid token.", reason="INVALID_NEXT_TOKEN"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +107,29 @@ def asked(operation: str, body: bytes) -> Asked | ApiError:
     try:
         given = orjson.loads(body or b"{}")
     except orjson.JSONDecodeError:
-        return ApiError("SerializationException", "The body is no JSON.")
+        given = None
+    if not isinstance(given, dict):
+        return ApiError("SerializationException", "The body is no JSON object.")
     subject = given.get("ParentId") or given.get("ResourceId") or ""
     token = given.get("NextToken")
     if token is None:
         return Asked(operation, subject, 1, None)
-    found = _TOKEN.fullmatch(token)
+    found = _TOKEN.fullmatch(str(token))
     if found is None or found["seal"] != _seal(operation, subject, found["mark"], int(found["page"])):
         return _INVALID_TOKEN
     return Asked(operation, subject, int(found["page"]), token, after_empty=found["mark"] == "e")
+
+
+_ITS_OWN_WORDS = {FaultKind.THROTTLE: _THROTTLED, FaultKind.TOKEN_REJECTED: _INVALID_TOKEN}
+"""What Organizations says otherwise than others do."""
 
 
 def answer(
     organization: SimOrganization | None, asked: Asked, caller: Key, fault: Fault | None
 ) -> Answer | ApiError:
     """Answer a request of `caller`."""
-    if fault is not None and fault.kind is FaultKind.THROTTLE:
-        return _THROTTLED
+    if fault is not None and fault.kind in _ITS_OWN_WORDS:
+        return _ITS_OWN_WORDS[fault.kind]
     if fault is not None and fault.kind is FaultKind.ACCESS_DENIED:
         action = f"organizations:{asked.operation}"
         return ApiError(
