@@ -1,0 +1,207 @@
+"""What `auditor iam` prints suffices, and each action of it is needed: so says moto's IAM, which is not ours."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3  # type: ignore[import-untyped]  # has no stubs here
+import pytest
+from click.testing import CliRunner
+from moto.server import ThreadedMotoServer
+
+from auditor.audit import RunOptions, audit
+from auditor.cli.commands.iam import command
+from auditor.policies import catalogue
+from tests.audit.one_endpoint import OneEndpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from auditor.simulator.estate import Estate
+    from tests.audit.conftest import Auditing, EstateMaker
+
+RECORDS = "lightsail:GetExportSnapshotRecords"
+FACTS = (
+    "ec2:DescribeImageAttribute",
+    "ec2:DescribeImages",
+    "ec2:DescribeSnapshotAttribute",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeVolumes",
+    "lightsail:GetCloudFormationStackRecords",
+    "lightsail:GetDiskSnapshots",
+    "lightsail:GetInstanceSnapshots",
+    "lightsail:GetOperations",
+)
+BESIDES = ("account:ListRegions", "lightsail:GetRegions")
+"""Called once in a while, and no target's; the first only where opt-in Regions are planned, as none are here."""
+USER = "arn:aws:iam::123456789012:user/auditor"
+EXTRA = "policies:\n" + "".join(
+    f"  {name}: {{enabled: true{', sharing: true' if name == 'public-export' else ''}}}\n"
+    for name in catalogue()
+)
+
+
+@pytest.fixture
+def moto() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    _post(f"{url}/moto-api/reset")
+    try:
+        yield url
+    finally:
+        # Both are the whole process's.
+        _post(f"{url}/moto-api/reset-auth", b"inf")
+        _post(f"{url}/moto-api/reset")
+        server.stop()
+
+
+def _post(url: str, body: bytes = b"") -> None:
+    server, path = url.removeprefix("http://").split("/", 1)
+    connection = http.client.HTTPConnection(server)
+    connection.request("POST", f"/{path}", body, {"Content-Type": "text/plain"})
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def _client(moto: str, service: str, key: str, secret: str, token: str | None = None) -> Any:
+    return boto3.client(
+        service,
+        "us-east-1",
+        endpoint_url=moto,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        aws_session_token=token,
+    )
+
+
+def printed(path: Path) -> dict[str, Any]:
+    ended = CliRunner().invoke(
+        command, ["--as", "all", "--principal", USER, "--config", str(path)], standalone_mode=False
+    )
+    assert ended.exception is None
+    found: dict[str, Any] = json.loads(ended.stdout)
+    return found
+
+
+def without(document: dict[str, Any], action: str | None) -> str:
+    """Return the document, one action of it taken away."""
+    left = [
+        {**one, "Action": [each for each in one["Action"] if each != action]} for one in document["Statement"]
+    ]
+    return json.dumps({**document, "Statement": [one for one in left if one["Action"]]})
+
+
+@dataclass
+class Stage:
+    auditing: Auditing
+    estate: Estate
+    moto: str
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    async def run(self, missing: str | None) -> tuple[OneEndpoint, list[dict[str, Any]], Mapping[str, Any]]:
+        config = self.auditing.config(self.estate, EXTRA)
+        documents = printed(self.folder / "accounts-0.yaml")
+        iam = _client(self.moto, "iam", "AKIAEXAMPLEEXAMPLE00", "secret")
+        iam.create_user(UserName="auditor")
+        base = json.loads(without(documents["base"]["policy"], missing))
+        if base["Statement"]:
+            iam.put_user_policy(UserName="auditor", PolicyName="auditor", PolicyDocument=json.dumps(base))
+        key = iam.create_access_key(UserName="auditor")["AccessKey"]
+        sts = _client(self.moto, "sts", "AKIAEXAMPLEEXAMPLE00", "secret")
+        for account in config.accounts:
+            arn = f"arn:aws:iam::{account.id}:role/builder"
+            given = sts.assume_role(RoleArn=arn, RoleSessionName="builder")["Credentials"]
+            there = _client(
+                self.moto, "iam", given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+            )
+            name = account.role_arn.rpartition("/")[2]
+            there.create_role(
+                RoleName=name, AssumeRolePolicyDocument=json.dumps(documents["member"]["trust"])
+            )
+            policy = without(documents["member"]["policy"], missing)
+            there.put_role_policy(RoleName=name, PolicyName="auditor", PolicyDocument=policy)
+        _post(f"{self.moto}/moto-api/reset-auth", b"0")
+        endpoint = OneEndpoint(self.moto, self.estate)
+        async with endpoint.serve() as url:
+            for variable, value in {
+                "AWS_ENDPOINT_URL": url,
+                "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+                "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+                "AWS_DEFAULT_REGION": "us-east-1",
+            }.items():
+                self.monkeypatch.setenv(variable, value)
+            result = await audit(config, RunOptions(folder=self.folder / "run"))
+        return endpoint, list(result.ledger.lines()), result.record
+
+
+@pytest.fixture
+def stage(
+    auditing: Auditing, estate_of: EstateMaker, moto: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Stage:
+    estate = estate_of(2, records_per_target=8, afterlife=True)
+    return Stage(auditing, estate, moto, tmp_path, monkeypatch)
+
+
+def verdicts(lines: list[dict[str, Any]]) -> dict[str, set[tuple[str, str | None]]]:
+    """Return how the targets of each source ended."""
+    found: dict[str, set[tuple[str, str | None]]] = {}
+    for line in lines:
+        found.setdefault(line["source"], set()).add((line["verdict"].value, line["reason"]))
+    return found
+
+
+async def test_the_printed_policies_suffice(stage: Stage) -> None:
+    endpoint, lines, record = await stage.run(None)
+
+    document = printed(stage.folder / "accounts-0.yaml")
+    (statement,) = document["member"]["policy"]["Statement"]
+    assert set(statement["Action"]) == {RECORDS, *FACTS, *BESIDES}
+    assert verdicts(lines) == {source: {("complete", None)} for source in (RECORDS, *FACTS)}
+    assert len(lines) == 4 * len((RECORDS, *FACTS))
+    assert all(line["requests"] for line in lines)
+    assert all(allowed for _, _, allowed in endpoint.calls)
+    called = endpoint.allowed - {"sts:AssumeRole", "sts:GetCallerIdentity"}
+    assert called == set(statement["Action"]) - {"account:ListRegions"}
+    assert record["scope"]["regions_compared"] is True
+
+
+@pytest.mark.parametrize("action", FACTS)
+async def test_without_the_action_of_a_fact_its_targets_fail(stage: Stage, action: str) -> None:
+    endpoint, lines, record = await stage.run(action)
+
+    failed = {source for source, ends in verdicts(lines).items() if ends != {("complete", None)}}
+    assert failed == {action}
+    assert verdicts(lines)[action] == {("failed", "access-denied")}
+    assert {called for called, _, allowed in endpoint.calls if not allowed} == {action}
+    assert record["scope"]["regions_compared"] is True
+
+
+async def test_without_the_records_all_that_is_about_them_fails(stage: Stage) -> None:
+    _, lines, _ = await stage.run(RECORDS)
+
+    ends = verdicts(lines)
+    assert ends.pop(RECORDS) == {("failed", "access-denied")}
+    assert ends == {source: {("failed", "dependency-failed")} for source in FACTS}
+
+
+@pytest.mark.parametrize("action", BESIDES)
+async def test_without_what_is_asked_besides_no_target_fails(stage: Stage, action: str) -> None:
+    _, lines, record = await stage.run(action)
+
+    assert verdicts(lines) == {source: {("complete", None)} for source in (RECORDS, *FACTS)}
+    assert record["scope"]["regions_compared"] is (action != "lightsail:GetRegions")
+
+
+async def test_without_assume_role_no_target_is_read(stage: Stage) -> None:
+    endpoint, lines, _ = await stage.run("sts:AssumeRole")
+
+    assert {line["verdict"].value for line in lines} == {"failed"}
+    assert endpoint.allowed == {"sts:GetCallerIdentity"}
+    assert {line["reason"] for line in lines} == {"role-not-assumable"}
