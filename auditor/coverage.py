@@ -23,6 +23,8 @@ _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 
 _COUNTS = ("pages", "records", "requests", "retries", "duration_s")
 """What an outcome tells in numbers."""
+_NUMBERS = array("f", [0.0])
+"""Of four bytes: exact to 16 million, and an hour to a quarter of a millisecond."""
 
 
 class _Place:
@@ -32,27 +34,31 @@ class _Place:
     are kept, and nothing else.
     """
 
-    __slots__ = ("_counts", "_others", "account", "region", "settled", "sources")
+    __slots__ = ("_counts", "_others", "_settled", "account", "region", "sources")
 
     def __init__(self, account: Account, region: str) -> None:
         self.account = account
         self.region = region
         self.sources: tuple[str, ...] = ()
-        self.settled = bytearray()
-        """For each source, whether its target is."""
-        self._counts = array("d")
+        self._settled = 0
+        """A bit for each source."""
+        self._counts = _NUMBERS
         self._others: dict[int, Outcome] | None = None
         """The outcomes that numbers don't tell."""
 
     def add(self, sources: tuple[str, ...]) -> None:
         """Plan one source more, the last of these."""
         self.sources = sources
-        self.settled.append(False)
-        self._counts.extend([0.0] * len(_COUNTS))
+        # Made anew, since an array that grows takes room for more.
+        self._counts = _NUMBERS * (len(sources) * len(_COUNTS))
+
+    def is_settled(self, at: int) -> bool:
+        """Say whether the target of a source is."""
+        return bool(self._settled >> at & 1)
 
     def settle(self, at: int, outcome: Outcome) -> None:
         """Keep the outcome of a source."""
-        self.settled[at] = True
+        self._settled |= 1 << at
         if outcome.failure is None and outcome.unjudged is None:
             for place, name in enumerate(_COUNTS, at * len(_COUNTS)):
                 self._counts[place] = getattr(outcome, name)
@@ -123,7 +129,7 @@ class Ledger:
         outcome.verdict = _verdict(outcome, failure)
         place = self._places.get((target.account.id, target.region))
         at = place.sources.index(target.source) if place and target.source in place.sources else None
-        if place is None or at is None or place.settled[at]:
+        if place is None or at is None or place.is_settled(at):
             self._breaches.append(
                 f"{target.account.id} {target.region} was not planned, or was settled twice: {target.source}"
             )
@@ -179,7 +185,7 @@ class Ledger:
         for place in self._places.values():
             for at, source in enumerate(place.sources):
                 target = Target(source, place.account, place.region)
-                yield target, place.outcome(at) if place.settled[at] else None
+                yield target, place.outcome(at) if place.is_settled(at) else None
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield the coverage line of each settled target, in the order of the plan."""
