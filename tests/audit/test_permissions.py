@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from moto.server import ThreadedMotoServer
 
 from auditor.audit import RunOptions, audit
-from auditor.cli.commands.iam import command
+from auditor.cli.entry import auditor
 from auditor.policies import catalogue
 from tests.audit.one_endpoint import OneEndpoint
 
@@ -85,7 +85,7 @@ def _client(moto: str, service: str, key: str, secret: str, token: str | None = 
 
 def printed(path: Path) -> dict[str, Any]:
     ended = CliRunner().invoke(
-        command, ["--as", "all", "--principal", USER, "--config", str(path)], standalone_mode=False
+        auditor, ["iam", "--as", "all", "--principal", USER, "--config", str(path)], standalone_mode=False
     )
     assert ended.exception is None
     found: dict[str, Any] = json.loads(ended.stdout)
