@@ -82,12 +82,12 @@ class Joiner:
             else:
                 ready.append(record)
         joined = await self._joined(ready) if ready else []
-        if len(self._images) >= IDS_AT_ONCE:
-            self._images, waiting = [], self._images
-            joined += await self._joined(waiting)
-        if len(self._disks) >= IDS_AT_ONCE:
-            self._disks, waiting = [], self._disks
-            joined += await self._joined(waiting)
+        for waiting in (self._images, self._disks):
+            # No more than one request takes: those left over would need another, for a few.
+            while len(waiting) >= IDS_AT_ONCE:
+                enough = waiting[:IDS_AT_ONCE]
+                del waiting[:IDS_AT_ONCE]
+                joined += await self._joined(enough)
         return self._given_back(joined)
 
     async def rest(self) -> list[ExportRecord]:

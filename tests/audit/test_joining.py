@@ -194,6 +194,16 @@ async def test_a_kind_of_id_is_asked_for_at_most_once_for_each_hundred(images: i
         assert sum(len(_ids(asked)) for asked in requests) == count
 
 
+async def test_images_are_asked_for_as_many_at_once_as_a_filter_takes_whatever_the_pages() -> None:
+    world = World()
+    records = [world.add_image(number) for number in range(2 * IDS_AT_ONCE + 50)]
+    joiner = world.joiner()
+    for start in range(0, len(records), 45):
+        await joiner.join(records[start : start + 45])
+    await joiner.rest()
+    assert [len(_ids(asked)) for asked in world.readers[IMAGES].asked] == [IDS_AT_ONCE, IDS_AT_ONCE, 50]
+
+
 @pytest.mark.parametrize("source", [IMAGES, SNAPSHOTS, VOLUMES])
 async def test_a_denied_lookup_leaves_unknown_what_rests_on_it_and_nothing_else(source: str) -> None:
     world = World()
@@ -339,7 +349,7 @@ async def test_a_run_that_is_cut_off_in_a_lookup_loses_no_record_that_was_read(s
         await anyio.sleep_forever()
         yield []
 
-    world.readers[source].pages = never  # type: ignore[method-assign]
+    world.readers[source].pages = never  # type: ignore[method-assign]  # stands in for AWS
     async with anyio.create_task_group() as group:
         group.start_soon(joiner.join, records)
         await asked.wait()
