@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -44,6 +44,19 @@ class Answer:
     body: bytes
     error_code: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def json_object(body: bytes) -> dict[str, Any] | ApiError:
+    """Return what the body of a request asks for by name, or the error that AWS answers with."""
+    try:
+        given = orjson.loads(body or b"{}")
+    except orjson.JSONDecodeError:
+        given = None
+    return (
+        given
+        if isinstance(given, dict)
+        else ApiError("SerializationException", "The body is no JSON object.")
+    )
 
 
 def json_answer(content: object) -> Answer:

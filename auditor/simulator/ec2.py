@@ -11,7 +11,7 @@ from auditor.simulator.answers import Answer, ApiError
 from auditor.simulator.ec2_queries import Listing, Query, digest, query_of
 from auditor.simulator.ec2_views import IMAGES, SNAPSHOTS, VOLUMES, Thing, View, granted, held
 from auditor.simulator.faults import FaultKind
-from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, page_of, token_for
+from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, looped, page_of, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,8 +93,7 @@ class Ec2:
         start = (asked.number - 1) * size
         following: int | None = asked.number + 1
         if fault is not None and kind is FaultKind.TOKEN_LOOP:
-            # As Lightsail's: two pages lead to each other.
-            following = asked.number + 1 if asked.number < (fault.page or 1) + 2 else asked.number - 1
+            following = looped(asked.number, fault.page)
         elif start + size >= len(found):
             following = None
         things = found[start : start + size]

@@ -147,16 +147,8 @@ class Endpoint:
         if not may(caller.key, f"{ORGANIZATIONS}:{call.operation}"):
             error = refusal(caller.key, ORGANIZATIONS, call.operation)
             return self._refused(call, ORGANIZATIONS, error, request_id)
-        call = replace(call, page=asked.page, token=asked.token)
-        place = Place(
-            caller.key.account_id,
-            caller.region,
-            call.operation,
-            asked.page,
-            has_token=asked.token is not None,
-            after_empty=asked.after_empty,
-        )
-        struck = self._faults.strike(place)
+        call = replace(call, page=asked.page.number, token=asked.page.token)
+        struck = self._faults.strike(_place(caller.key.account_id, caller.region, call.operation, asked.page))
         result = organizations.answer(self._estate.organization, asked, caller.key, struck[1])
         return self._finished(call, ORGANIZATIONS, result, struck, request_id)
 

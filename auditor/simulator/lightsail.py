@@ -13,7 +13,7 @@ import orjson
 
 from auditor.simulator.answers import Answer, ApiError, json_answer
 from auditor.simulator.faults import GET_RECORDS, FaultKind
-from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, page_of, token_for
+from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, looped, page_of, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,8 +65,7 @@ class Pages:
         if fault is not None and fault.kind is FaultKind.EMPTY_PAGE:
             return json_answer({key: [], "nextPageToken": token_for(listing, asked.number, EMPTY)})
         if fault is not None and fault.kind is FaultKind.TOKEN_LOOP:
-            # Two pages after the first one lead to each other, be there records in them or not.
-            following = asked.number + 1 if asked.number < (fault.page or 1) + 2 else asked.number - 1
+            following = looped(asked.number, fault.page)
         elif start + account.page_size >= len(records):
             following = None
         content: dict[str, object] = {key: list(records[start : start + account.page_size])}

@@ -5,16 +5,13 @@ Source: AWS Organizations API reference. Only the management account and delegat
 
 from __future__ import annotations
 
-import hashlib
-import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-import orjson
-
-from auditor.simulator.answers import ORGANIZATIONS, Answer, ApiError, json_answer
+from auditor.simulator.answers import ORGANIZATIONS, Answer, ApiError, json_answer, json_object
 from auditor.simulator.faults import ORGANIZATION_OPERATIONS, Fault, FaultKind
 from auditor.simulator.misbehaviour import error_for
+from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, looped, page_of, token_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from auditor.simulator.keys import Key
 
 TARGET_PREFIX = "AWSOrganizationsV20161128."
-_TOKEN = re.compile(r"(?P<mark>[pe])\.(?P<page>[1-9][0-9]{0,8})-(?P<seal>[0-9a-f]{16})")
 
 _DENIED = ApiError("AccessDeniedException", "You don't have permissions to access this resource.")
 _NOT_IN_USE = ApiError(
@@ -95,29 +91,28 @@ class Asked:
     operation: str
     subject: str
     """The parent, or the account whose tags are asked for; empty where there is none."""
-    page: int
-    token: str | None
-    after_empty: bool = False
+    page: PageAsked
+
+    @property
+    def listing(self) -> str:
+        """What tells the tokens of its pages from those of all others."""
+        return f"{self.operation}/{self.subject}"
 
 
 def asked(operation: str, body: bytes) -> Asked | ApiError:
     """Return what is asked for, or the error that AWS answers with."""
     if operation not in ORGANIZATION_OPERATIONS:
         return ApiError("UnknownOperationException", "The operation is not simulated.")
-    try:
-        given = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
-        given = None
-    if not isinstance(given, dict):
-        return ApiError("SerializationException", "The body is no JSON object.")
+    given = json_object(body)
+    if isinstance(given, ApiError):
+        return given
     subject = given.get("ParentId") or given.get("ResourceId") or ""
     token = given.get("NextToken")
+    first = Asked(operation, subject, FIRST_PAGE)
     if token is None:
-        return Asked(operation, subject, 1, None)
-    found = _TOKEN.fullmatch(str(token))
-    if found is None or found["seal"] != _seal(operation, subject, found["mark"], int(found["page"])):
-        return _INVALID_TOKEN
-    return Asked(operation, subject, int(found["page"]), token, after_empty=found["mark"] == "e")
+        return first
+    page = page_of(first.listing, str(token))
+    return _INVALID_TOKEN if page is None else replace(first, page=page)
 
 
 _ITS_OWN_WORDS = {FaultKind.THROTTLE: _THROTTLED, FaultKind.TOKEN_REJECTED: _INVALID_TOKEN}
@@ -154,19 +149,16 @@ def _page(
     items: Sequence[Mapping[str, object]],
     fault: Fault | None,
 ) -> Answer:
-    kind = fault and fault.kind
-    size = organization.page_size
-    start = (asked.page - 1) * size
-    following: tuple[str, int] | None = ("p", asked.page + 1) if start + size < len(items) else None
-    if kind is FaultKind.EMPTY_PAGE:
-        items, following = (), ("e", asked.page)
-    elif kind is FaultKind.TOKEN_LOOP:
-        # Two pages after the first one lead to each other.
-        following = ("p", asked.page + 1 if asked.page < 3 else 2)  # noqa: PLR2004 -- the second of the two
+    size, number = organization.page_size, asked.page.number
+    if fault is not None and fault.kind is FaultKind.EMPTY_PAGE:
+        return json_answer({key: [], "NextToken": token_for(asked.listing, number, EMPTY)})
+    start = (number - 1) * size
+    following = number + 1 if start + size < len(items) else None
+    if fault is not None and fault.kind is FaultKind.TOKEN_LOOP:
+        following = looped(number, fault.page)
     content: dict[str, object] = {key: list(items[start : start + size])}
     if following is not None:
-        mark, page = following
-        content["NextToken"] = f"{mark}.{page}-{_seal(asked.operation, asked.subject, mark, page)}"
+        content["NextToken"] = token_for(asked.listing, following)
     return json_answer(content)
 
 
@@ -193,7 +185,3 @@ def _found(  # noqa: PLR0911 -- one for each operation
         case _:
             units = [unit for unit in organization.units if unit.parent == asked.subject]
             return "OrganizationalUnits", [{"Id": unit.id, "Name": unit.name} for unit in units]
-
-
-def _seal(operation: str, subject: str, mark: str, page: int) -> str:
-    return hashlib.sha256(f"{operation}/{subject}/{mark}.{page}".encode()).hexdigest()[:16]

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from auditor.simulator.answers import ACCOUNT, REST_JSON, Answer, ApiError
+from auditor.simulator.answers import ACCOUNT, REST_JSON, Answer, ApiError, json_object
 from auditor.simulator.faults import LIST_REGIONS, FaultKind
 from auditor.simulator.lightsail import regions_of_botocore
 from auditor.simulator.misbehaviour import error_for
-from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, page_of, token_for
+from auditor.simulator.tokens import EMPTY, FIRST_PAGE, PageAsked, looped, page_of, token_for
 
 if TYPE_CHECKING:
     from auditor.simulator.estate import Estate, SimAccount
@@ -41,12 +41,9 @@ class Asked:
 
 def asked(body: bytes, account: SimAccount, estate: Estate) -> Asked | ApiError:
     """Return what the body of a request asks for, or the error that AWS answers with."""
-    try:
-        given = orjson.loads(body or b"{}")
-    except orjson.JSONDecodeError:
-        given = None
-    if not isinstance(given, dict):
-        return ApiError("SerializationException", "The request is no JSON object.")
+    given = json_object(body)
+    if isinstance(given, ApiError):
+        return given
     if "AccountId" in given:
         # Left to the management account and delegated administrators; nobody here is trusted with it.
         message = f"User: {account.role_arn} is not authorized to perform: account:{LIST_REGIONS} on another account"
@@ -77,10 +74,9 @@ def answer(
         return error
     listing = _listing(account, estate, asked.statuses, asked.size)
     number = asked.page.number
-    kind = None if fault is None else fault.kind
-    if kind is FaultKind.MISSING_KEY:
+    if fault is not None and fault.kind is FaultKind.MISSING_KEY:
         return Answer(200, REST_JSON, b"{}")
-    if kind is FaultKind.EMPTY_PAGE:
+    if fault is not None and fault.kind is FaultKind.EMPTY_PAGE:
         return _answer([], token_for(listing, number, EMPTY))
     told = [
         {"RegionName": region, "RegionOptStatus": status}
@@ -90,9 +86,8 @@ def answer(
     ]
     start = (number - 1) * asked.size
     following = number + 1 if start + asked.size < len(told) else None
-    if kind is FaultKind.TOKEN_LOOP:
-        # Two pages after the first one lead to each other.
-        following = number + 1 if number < 3 else 2  # noqa: PLR2004 -- the second of the two
+    if fault is not None and fault.kind is FaultKind.TOKEN_LOOP:
+        following = looped(number, fault.page)
     return _answer(
         told[start : start + asked.size], None if following is None else token_for(listing, following)
     )

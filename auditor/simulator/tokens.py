@@ -30,6 +30,11 @@ def token_for(listing: str, number: int, mark: str = PAGE) -> str:
     return f"{mark}.{number}-{seal}"
 
 
+def looped(number: int, first: int | None) -> int:
+    """Return the page that follows where, from page `first` on, two lead to each other, whatever is in them."""
+    return number + 1 if number < (first or 1) + 2 else number - 1
+
+
 def page_of(listing: str, token: str) -> PageAsked | None:
     """Return the page that `token` names; None where it is no token of `listing`."""
     mark, _, number = token.partition("-")[0].partition(".")
