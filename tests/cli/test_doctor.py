@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from auditor.simulator.estate import Estate, generate
 from auditor.simulator.faults import Fault, FaultKind
+from tests.cli.estates import changed, three_accounts
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Auditor, Serve
@@ -15,25 +13,8 @@ if TYPE_CHECKING:
 READ = "lightsail:GetExportSnapshotRecords"
 
 
-def estate(**how: Any) -> Estate:
-    return generate(
-        7,
-        accounts=3,
-        regions=("ap-southeast-3", "us-east-1"),
-        now=datetime.now(UTC),
-        records_per_target=2,
-        **how,
-    )
-
-
-def changed(whole: Estate, number: int, **changes: Any) -> Estate:
-    accounts = list(whole.accounts)
-    accounts[number] = replace(accounts[number], **changes)
-    return replace(whole, accounts=tuple(accounts))
-
-
 def test_all_is_well_behind_a_hub_and_nothing_is_written(auditor: Auditor, serve: Serve) -> None:
-    served = serve(estate=estate(hub=True))
+    served = serve(estate=three_accounts(hub=True))
     before = sorted(served.config.parent.iterdir())
     ended = auditor("doctor")
     assert ended.code == 0
@@ -49,7 +30,7 @@ def test_all_is_well_behind_a_hub_and_nothing_is_written(auditor: Auditor, serve
 def test_a_source_that_is_not_allowed_is_named_with_the_role_to_allow_it_to(
     auditor: Auditor, serve: Serve
 ) -> None:
-    whole = changed(estate(), 1, role_actions=frozenset({"sts:GetCallerIdentity"}))
+    whole = changed(three_accounts(), 1, role_actions=frozenset({"sts:GetCallerIdentity"}))
     serve(estate=whole)
     ended = auditor("doctor")
     assert ended.code == 3
@@ -64,7 +45,7 @@ def test_a_source_that_is_not_allowed_is_named_with_the_role_to_allow_it_to(
 def test_a_role_that_can_t_be_assumed_is_told_with_both_sides_to_look_at(
     auditor: Auditor, serve: Serve
 ) -> None:
-    whole = changed(estate(), 0, external_id="ext-canary-4711")
+    whole = changed(three_accounts(), 0, external_id="ext-canary-4711")
     served = serve(estate=whole)
     text = served.config.read_text("utf-8").replace("ext-canary-4711", "ext-canary-4712")
     served.config.write_text(text, "utf-8")
@@ -76,7 +57,7 @@ def test_a_role_that_can_t_be_assumed_is_told_with_both_sides_to_look_at(
 
 
 def test_a_trust_without_tag_session_is_named(auditor: Auditor, serve: Serve) -> None:
-    whole = changed(estate(), 2, trust_actions=frozenset({"sts:AssumeRole"}))
+    whole = changed(three_accounts(), 2, trust_actions=frozenset({"sts:AssumeRole"}))
     served = serve(estate=whole)
     text = served.config.read_text("utf-8").replace("defaults:\n", "defaults:\n  session_tags: {team: a}\n")
     served.config.write_text(text, "utf-8")
@@ -90,7 +71,7 @@ def test_a_trust_without_tag_session_is_named(auditor: Auditor, serve: Serve) ->
 
 
 def test_a_region_that_is_not_enabled_is_told_apart(auditor: Auditor, serve: Serve) -> None:
-    whole = estate()
+    whole = three_accounts()
     serve(estate=whole)
     ended = auditor("doctor", "--region", "ap-southeast-3")
     assert ended.code == 3
@@ -98,7 +79,7 @@ def test_a_region_that_is_not_enabled_is_told_apart(auditor: Auditor, serve: Ser
 
 
 def test_a_hub_that_is_refused_is_exit_2(auditor: Auditor, serve: Serve) -> None:
-    whole = estate(hub=True)
+    whole = three_accounts(hub=True)
     assert whole.hub is not None
     serve(Fault(FaultKind.ACCESS_DENIED, whole.hub.account_id, operation="AssumeRole"), estate=whole)
     ended = auditor("doctor")
@@ -107,7 +88,7 @@ def test_a_hub_that_is_refused_is_exit_2(auditor: Auditor, serve: Serve) -> None
 
 
 def test_without_being_asked_no_role_is_tried_without_its_external_id(auditor: Auditor, serve: Serve) -> None:
-    served = serve(estate=changed(estate(), 1, external_id=None))
+    served = serve(estate=changed(three_accounts(), 1, external_id=None))
     auditor("doctor")
     asked = [call for call in served.calls if call.operation == "AssumeRole"]
     assert sum("ExternalId" in call.form for call in asked) == 2
@@ -117,7 +98,7 @@ def test_without_being_asked_no_role_is_tried_without_its_external_id(auditor: A
 def test_a_role_that_is_given_out_without_its_external_id_is_a_problem(
     auditor: Auditor, serve: Serve
 ) -> None:
-    whole = estate()
+    whole = three_accounts()
     served = serve(estate=changed(whole, 1, external_id=None))
     # The configuration has one, and the role does not ask for it.
     account_id = whole.accounts[1].id
@@ -138,7 +119,7 @@ def test_a_role_that_is_given_out_without_its_external_id_is_a_problem(
 
 
 def test_an_account_that_is_not_there_is_exit_2(auditor: Auditor, serve: Serve) -> None:
-    serve(estate=estate())
+    serve(estate=three_accounts())
     ended = auditor("doctor", "--account", "999999999999")
     assert (ended.code, ended.out) == (2, "")
     assert "--account 999999999999" in ended.err

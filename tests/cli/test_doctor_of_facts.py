@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from auditor.aws.sources import SOURCES
-from auditor.simulator.estate import Estate, generate
 from auditor.simulator.faults import Fault, FaultKind
 from auditor.simulator.organizations import SimMember, SimOrganization
+from tests.cli.estates import changed, three_accounts
 
 if TYPE_CHECKING:
+    from auditor.simulator.estate import Estate
     from tests.cli.conftest import Auditor, Serve, Served
 
 ACTIONS = sorted(SOURCES)
@@ -23,21 +23,7 @@ SHARING = "policies:\n  public-export: {sharing: true}\n"
 
 
 def estate(**how: Any) -> Estate:
-    return generate(
-        7,
-        accounts=3,
-        regions=("ap-southeast-3", "us-east-1"),
-        now=datetime.now(UTC),
-        records_per_target=2,
-        afterlife=True,
-        **how,
-    )
-
-
-def changed(whole: Estate, number: int, **changes: Any) -> Estate:
-    accounts = list(whole.accounts)
-    accounts[number] = replace(accounts[number], **changes)
-    return replace(whole, accounts=tuple(accounts))
+    return three_accounts(afterlife=True, **how)
 
 
 def organized(whole: Estate, **how: Any) -> Estate:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import hcl2
 import pytest
 import yaml
-
-cfnlint = pytest.importorskip("cfnlint.api")
-hcl2 = pytest.importorskip("hcl2")
+from cfnlint import api as cfnlint  # type: ignore[import-untyped]  # has no stubs
 
 if TYPE_CHECKING:
     from pathlib import Path
