@@ -24,7 +24,8 @@ _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 _COUNTS = ("pages", "records", "requests", "retries", "duration_s")
 """What an outcome tells in numbers."""
 _NUMBERS = array("f", [0.0])
-"""Of four bytes: exact to 16 million, and an hour to a quarter of a millisecond."""
+"""Of four bytes: whole numbers are exact to `_EXACT`, and an hour to a quarter of a millisecond."""
+_EXACT = 2**24
 
 
 class _Place:
@@ -59,7 +60,8 @@ class _Place:
     def settle(self, at: int, outcome: Outcome) -> None:
         """Keep the outcome of a source."""
         self._settled |= 1 << at
-        if outcome.failure is None and outcome.unjudged is None:
+        exact = max(outcome.records, outcome.requests, outcome.pages) <= _EXACT
+        if outcome.failure is None and outcome.unjudged is None and exact:
             for place, name in enumerate(_COUNTS, at * len(_COUNTS)):
                 self._counts[place] = getattr(outcome, name)
         else:
@@ -110,7 +112,9 @@ class Ledger:
         for target in targets:
             self._planned += 1
             key = (target.account.id, target.region)
-            place = self._places.setdefault(key, _Place(target.account, target.region))
+            place = self._places.get(key)
+            if place is None:
+                place = self._places[key] = _Place(target.account, target.region)
             if target.source not in place.sources:
                 sources = (*place.sources, target.source)
                 place.add(shared.setdefault(sources, sources))

@@ -109,10 +109,11 @@ def joins(rounds: Rounds, sizes: Sizes) -> Result:
     ):
         plain = Workload(accounts, len(REGIONS), 2, 50, bare_regions=bare)
         told = replace(result, rows=[], limits=[], failures=[])
-        samples = rounds.take(told, [Entry(AUDIT_JOINED, replace(plain, joined=True)), Entry(AUDIT, plain)])
+        entries = [Entry(AUDIT_JOINED, replace(plain, joined=True)), Entry(AUDIT, plain)]
+        samples = rounds.take(told, entries)
         result.rows += told.rows
         result.failures += told.failures
-        if len(samples) == 2:  # noqa: PLR2004 -- the two that are compared
+        if len(samples) == len(entries):
             ratio = paired(samples[0], samples[1])
             result.limits.append(Limit(f"CPU a record {where}: joined to not", ratio, 2.0))
     return result

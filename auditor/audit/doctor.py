@@ -144,9 +144,10 @@ def _not_tried(plan: Plan, config: Config, caller: str | None) -> list[Diagnosis
         if failure.reason is Reason.ACCOUNT_SUSPENDED:
             note = f"{shown(failure.error_message or failure.reason)}: nobody can get in, and a run skips it"
             found[target.account] = Diagnosis(target.account, (), notes=[note])
-        elif config.organization is not None:
-            unread = OrganizationUnread(target.source, failure)
-            fix = how_to_read(unread, config.organization, caller) or _fix_elsewhere(failure)
+        else:
+            unread, organization = OrganizationUnread(target.source, failure), config.organization
+            how = None if organization is None else how_to_read(unread, organization, caller)
+            fix = how or _fix_elsewhere(failure)
             # Until then a run audits the list alone, and tells of the gap.
             account = replace(target.account, name="organization")
             found[target.account] = Diagnosis(

@@ -27,8 +27,8 @@ from botocore.exceptions import BotoCoreError
 
 from auditor import __version__
 from auditor.aws.connections import Connections
+from auditor.aws.models import LOADER
 from auditor.aws.parsing import ParserFactory
-from auditor.aws.regions import LOADER
 from auditor.errors import CredentialsError, UsageError
 from auditor.model import shown
 

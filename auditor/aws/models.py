@@ -16,7 +16,7 @@ _CONFINED = frozenset(action.partition(":")[0] for action in _CALLED)
 
 
 class ServiceModels(Loader):
-    """A loader of botocore's own data, some of it large: one for all keeps it from being read twice."""
+    """A loader of botocore's own data, less what nobody calls."""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
         """Return what botocore has of a service, without the operations that nobody calls."""
@@ -24,6 +24,10 @@ class ServiceModels(Loader):
         if type_name == "service-2" and service_name in _CONFINED:
             _confine(model, service_name)
         return model
+
+
+LOADER = ServiceModels()
+"""One for all: some of the data is large, and is not to be read twice."""
 
 
 def _confine(model: dict[str, Any], service: str) -> None:

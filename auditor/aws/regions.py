@@ -6,10 +6,8 @@ from functools import cache
 
 from botocore.regions import EndpointResolver
 
-from auditor.aws.models import ServiceModels
+from auditor.aws.models import LOADER
 from auditor.model import PARTITION
-
-LOADER = ServiceModels()
 
 _ON_BY_DEFAULT = frozenset(
     # Regions from before 20 March 2019 are on in every account; each later one is opt-in. No Region is added to

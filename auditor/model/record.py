@@ -251,7 +251,7 @@ class ExportRecord:
 
 
 class KeptRecord:
-    """A record that is kept until all of its target was seen: as JSON, which takes a quarter of the memory."""
+    """A record that is kept until all of its target was seen: as JSON, which takes a third of the memory."""
 
     __slots__ = ("_facts", "_json")
 

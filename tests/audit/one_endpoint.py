@@ -90,7 +90,7 @@ class OneEndpoint:
         action = f"{service}:{operation}"
         if service == "sts":
             return await self._forwarded(request, body, action, account)
-        asked = IAMRequest(account, request.method, request.path, {}, body, request.headers, operation)  # type: ignore[arg-type]
+        asked = IAMRequest(account, request.method, request.path, {}, body, request.headers, operation)  # type: ignore[arg-type]  # it reads headers of any mapping
         asked.check_signature()
         try:
             asked.check_action_permitted("*")

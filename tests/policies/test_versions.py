@@ -66,7 +66,7 @@ def test_those_policies_have_another_version_that_use_what_changed(
         ("from auditor.policies import RecordPolicy", False),
     ],
 )
-def test_a_module_of_ones_own_is_read_the_same_way(line: str, covers: bool, tmp_path: Path) -> None:  # noqa: FBT001
+def test_a_module_of_ones_own_is_read_the_same_way(*, line: str, covers: bool, tmp_path: Path) -> None:
     module = _module(tmp_path, f"{line}\n")
     alone = hashlib.sha256(f"{line}\n".encode()).hexdigest()[:12]
     assert (code_version(module) != alone) is covers
