@@ -13,7 +13,7 @@ import aiohttp
 from aiohttp import web
 from moto.core.exceptions import AccessDeniedError
 from moto.iam.access_control import IAMRequest
-from moto.iam.models import get_account_id_from
+from moto.iam.models import get_account_id_from, iam_backends
 from moto.sts.models import sts_backends
 
 from auditor.simulator.endpoint import Endpoint
@@ -29,10 +29,14 @@ _SCOPE = re.compile(r"Credential=([^/]+)/\d+/[^/]+/([^/]+)/aws4_request")
 
 
 class MotoKeys(Keys):
-    """The sessions that moto's STS has given out; its IAM says what they may, so here they may all."""
+    """The keys that moto has given out, to users and to sessions; its IAM says what they may, so here they may all."""
 
     def find(self, key_id: str) -> Key | None:
         account = get_account_id_from(key_id)
+        for user in iam_backends[account]["aws"].users.values():
+            for key in user.access_keys:
+                if key.access_key_id == key_id:
+                    return Key(key_id, key.secret_access_key, None, account, user.arn, user.id)
         for role in sts_backends[account]["aws"].assumed_roles:
             if role.access_key_id == key_id:
                 secret, token = role.secret_access_key, role.session_token

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import boto3  # type: ignore[import-untyped]  # has no stubs here
@@ -14,7 +14,9 @@ from moto.server import ThreadedMotoServer
 
 from auditor.audit import RunOptions, audit
 from auditor.cli.entry import auditor
+from auditor.model import ORGANIZATION_ACTIONS
 from auditor.policies import catalogue
+from auditor.simulator.organizations import SimMember, SimOrganization
 from tests.audit.one_endpoint import OneEndpoint
 
 if TYPE_CHECKING:
@@ -36,8 +38,9 @@ FACTS = (
     "lightsail:GetInstanceSnapshots",
     "lightsail:GetOperations",
 )
+OPT_IN = "ap-southeast-3"
 BESIDES = ("account:ListRegions", "lightsail:GetRegions")
-"""Called once in a while, and no target's; the first only where opt-in Regions are planned, as none are here."""
+"""Called once in a while, and no target's; the first only where an opt-in Region refuses."""
 USER = "arn:aws:iam::123456789012:user/auditor"
 HARDLY_NEEDED = ("lightsail:GetCloudFormationStackRecords", "lightsail:GetOperations")
 """Looked at last, for a copy that nothing else shows to be in use, and for why an export failed."""
@@ -107,9 +110,10 @@ class Stage:
     moto: str
     folder: Path
     monkeypatch: pytest.MonkeyPatch
+    extra: str = EXTRA
 
     async def run(self, missing: str | None) -> tuple[OneEndpoint, list[dict[str, Any]], Mapping[str, Any]]:
-        config = self.auditing.config(self.estate, EXTRA)
+        config = self.auditing.config(self.estate, self.extra)
         documents = printed(self.folder / "accounts-0.yaml")
         iam = _client(self.moto, "iam", "AKIAEXAMPLEEXAMPLE00", "secret")
         iam.create_user(UserName="auditor")
@@ -221,6 +225,48 @@ async def test_without_the_list_of_regions_no_target_fails_and_none_is_compared(
 
     assert verdicts(lines) == {source: {("complete", None)} for source in (RECORDS, *FACTS)}
     assert record["scope"]["regions_compared"] is False
+
+
+@pytest.mark.parametrize("missing", [None, "account:ListRegions"])
+async def test_a_region_that_is_off_is_skipped_whether_or_not_the_account_may_say_so(
+    stage: Stage, estate_of: EstateMaker, missing: str | None
+) -> None:
+    whole = estate_of(2, regions=["us-east-1", OPT_IN], records_per_target=8, afterlife=True)
+    on, off = whole.accounts
+    stage.estate = replace(whole, accounts=(on, replace(off, enabled_regions=off.enabled_regions - {OPT_IN})))
+    endpoint, lines, _ = await stage.run(missing)
+
+    skipped = {(line["account_id"], line["region"]) for line in lines if line["verdict"] != "complete"}
+    assert skipped == {(off.id, OPT_IN)}
+    assert {line["reason"] for line in lines} == {None, "region-not-enabled"}
+    assert {action for action, _, allowed in endpoint.calls if not allowed} == {missing} - {None}
+    assert ("account:ListRegions" in endpoint.allowed) is (missing is None)
+
+
+@pytest.mark.parametrize("missing", [None, *ORGANIZATION_ACTIONS])
+async def test_an_organization_is_read_with_what_is_printed_and_without_any_of_it_is_a_gap(
+    stage: Stage, missing: str | None
+) -> None:
+    _organize(stage)
+    stage.extra = EXTRA + "organization: {include: {ous: [Root], tags: {env: dev}}}\n"
+    endpoint, lines, _ = await stage.run(missing)
+
+    gaps = [(line["source"], line["reason"]) for line in lines if line["verdict"] != "complete"]
+    assert gaps == ([] if missing is None else [(missing, "access-denied")])
+    assert {action for action, _, allowed in endpoint.calls if not allowed} == {missing} - {None}
+    if missing is None:
+        assert set(ORGANIZATION_ACTIONS) < endpoint.allowed
+
+
+def _organize(stage: Stage) -> None:
+    """Make the estate's accounts those of an organisation that the user's own account manages."""
+    members = tuple(
+        SimMember(account.id, account.name or account.id, "r-ab12", tags={"env": "dev"})
+        for account in stage.estate.accounts
+    )
+    stage.estate = replace(
+        stage.estate, organization=SimOrganization(USER.split(":")[4], members, page_size=1)
+    )
 
 
 async def test_without_assume_role_no_target_is_read(stage: Stage) -> None:

@@ -1,0 +1,31 @@
+"""What is read of EC2's answers has to be kept by the parser: what it leaves out would look unsaid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from auditor.aws import ec2, parsing
+
+
+class Noting(dict[str, Any]):
+    """An answer's member that notes what it was asked for; each is there."""
+
+    def __init__(self, asked: set[str]) -> None:
+        super().__init__()
+        self._asked = asked
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._asked.add(key)
+        if key == "blockDeviceMapping":
+            return [self]
+        return self if key == "ebs" else default or ("id" if key.endswith("Id") and key[0] in "isv" else None)
+
+
+@pytest.mark.parametrize("read", [ec2.image, ec2.snapshot, ec2.volume, ec2.permitted])
+def test_every_member_that_is_read_is_kept_by_the_parser(read: Any) -> None:
+    asked: set[str] = set()
+    read(Noting(asked))
+    assert asked
+    assert asked <= parsing._EC2_MEMBERS | parsing._EC2_LISTS
