@@ -58,9 +58,12 @@ def _loaded(point: EntryPoint, origin: str) -> tuple[type[Policy[Any]], str, str
         raise UsageError(f"{where}: can't be imported: {told}; mend it, or uninstall it") from error
     if fault is None and not page:
         fault = "it has no docstring, which is its page"
-    if fault is not None:
-        raise UsageError(f"{where}: {fault}; mend it after docs/own-policies.md, or uninstall it")
-    return policy, page, code_version(inspect.getmodule(policy) or policy)
+    if fault is None:
+        try:
+            return policy, page, code_version(inspect.getmodule(policy) or policy)
+        except (OSError, TypeError):
+            fault = "its source is not there, of which its version is made"
+    raise UsageError(f"{where}: {fault}; mend it after docs/own-policies.md, or uninstall it")
 
 
 def _fault(policy: Any) -> str | None:
