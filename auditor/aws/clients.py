@@ -54,6 +54,8 @@ _IDLE_HOOKS = (
 )
 """What botocore hooks into every call for other services, for functions of Lambda, and to tell of its own retries."""
 
+_QUERY = ("query", "ec2")
+"""The protocols whose requests are forms."""
 _AWS_HOSTS = (".amazonaws.com", ".api.aws")
 """The DNS suffixes of partition aws, the second for dual stack (botocore's partitions)."""
 
@@ -138,7 +140,8 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
             _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
-            client.meta.events.register("before-call", _write_form)
+            if client.meta.service_model.protocol in _QUERY:
+                client.meta.events.register("before-call", _write_form)
         yield Clients(
             lightsail=clients["lightsail"],
             sts=clients["sts"],
