@@ -220,7 +220,7 @@ class Joiner:
             # EC2 has no call that tells the permissions of more than one.
             async with aclosing(reading.pages(**arguments)) as pages:
                 async for page in pages:
-                    shared.update(filter(None, map(ec2.permitted, page)))
+                    shared.update(map(ec2.permitted, page))
             if reading.unknown:
                 return reading.unknown
         return Known(frozenset(shared)) if shared else ABSENT

@@ -51,12 +51,15 @@ def volume(raw: Any) -> Volume | None:
     return Volume(own, origin) if own and origin else None
 
 
-def permitted(raw: Any) -> str | None:
-    """Return whom a permission is given to: `all`, an account's id, or the ARN of an organisation or unit of one."""
+def permitted(raw: Any) -> str:
+    """Return whom a permission is given to: `all`, an account's id, or the ARN of an organisation or unit of one.
+
+    `unknown` where EC2 names somebody of a kind that is none of these: it is given all the same.
+    """
     for key in ("group", "userId", "organizationArn", "organizationalUnitArn"):
         if found := _text(raw, key):
             return found
-    return None
+    return "unknown"
 
 
 def _text(raw: Any, key: str) -> str | None:

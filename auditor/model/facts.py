@@ -156,7 +156,7 @@ class Facts:
     """Volumes made from those snapshots; never empty, as above."""
     shared_with: Fact[frozenset[str]] = NOT_ASKED
     """The ids of accounts (or ARNs of organisations and their units) that may use the image or its snapshots;
-    `all` is everybody. Never empty, as above."""
+    `all` is everybody, and `unknown` whoever is of a kind that EC2 has added. Never empty, as above."""
     operation: Fact[Operation] = NOT_ASKED
     """The operation that made the export; absent where Lightsail keeps it no longer."""
     stacks: Fact[tuple[StackRecord, ...]] = NOT_ASKED

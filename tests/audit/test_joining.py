@@ -317,13 +317,22 @@ async def test_a_stack_is_linked_by_the_records_arn_or_name() -> None:
 async def test_whom_a_copy_is_shared_with_is_asked_of_each_only_where_that_is_wanted() -> None:
     world = World()
     one, two = world.add_image(1), world.add_image(2)
-    world.permissions = {"ami-0001": [{"userId": "999988887777"}], "snap-i0001": [{"group": "all"}, {}]}
+    world.permissions = {"ami-0001": [{"userId": "999988887777"}], "snap-i0001": [{"group": "all"}]}
     await joined(world.joiner(*ALL, IMAGE_PERMISSIONS, SNAPSHOT_PERMISSIONS), one, two)
     assert one.facts.shared_with == Known(frozenset({"999988887777", "all"}))
     assert two.facts.shared_with == ABSENT
     plain = world.add_image(3)
     await joined(World(world.images, world.snapshots).joiner(), plain)
     assert plain.facts.shared_with == NOT_ASKED
+
+
+@pytest.mark.parametrize("grant", [{"galaxyArn": "arn:of-it"}, {}, ""])
+async def test_what_is_shared_with_a_kind_that_nobody_knows_yet_is_not_private(grant: Any) -> None:
+    world = World()
+    one = world.add_image(1)
+    world.permissions = {"ami-0001": [{"userId": "999988887777"}, grant]}
+    await joined(world.joiner(*ALL, IMAGE_PERMISSIONS, SNAPSHOT_PERMISSIONS), one)
+    assert one.facts.shared_with == Known(frozenset({"999988887777", "unknown"}))
 
 
 async def test_records_that_still_wait_as_the_run_is_cut_off_are_given_back_with_nothing_known() -> None:
