@@ -67,6 +67,13 @@ class _Place:
         else:
             self._others = {**(self._others or {}), at: outcome}
 
+    def count(self) -> Counter[Verdict]:
+        """Return how many sources ended in each verdict, without a look at the numbers."""
+        others = self._others or {}
+        told = Counter(outcome.verdict for outcome in others.values() if outcome.verdict is not None)
+        told[Verdict.COMPLETE] += self._settled.bit_count() - len(others)
+        return told
+
     def outcome(self, at: int) -> Outcome:
         """Return the outcome of a source that is settled."""
         if self._others is not None and at in self._others:
@@ -158,9 +165,11 @@ class Ledger:
 
         :raises LedgerError: where they are not.
         """
-        verdicts = Counter(outcome and outcome.verdict for _, outcome in self._all())
-        missing = verdicts.pop(None, 0)
-        known = missing + verdicts.total()
+        known = sum(len(place.sources) for place in self._places.values())
+        verdicts: Counter[Verdict] = Counter()
+        for place in self._places.values():
+            verdicts.update(place.count())
+        missing = known - verdicts.total()
         breaches = list(self._breaches)
         if missing or known != self._planned or verdicts != self.verdicts:
             breaches.append(f"{self._planned} targets planned, {known} known, {missing} without a verdict")
