@@ -19,7 +19,7 @@ _USAGE = 2
 _NOT_WRITTEN = 4
 _BUG = 5
 _SIGNALLED = 128
-_COLLECT_AFTER = 50_000
+_COLLECT_AFTER = 200_000
 """Objects made before the garbage collector looks: at Python's 700 it looks at each page, and finds nothing."""
 
 
