@@ -87,6 +87,10 @@ class PlaceAudit:
         """Return the judge of a place's records."""
         return self._panel.begin(lambda crash: _say_crashed(target, crash), target)
 
+    def asks(self, source: str, record: ExportRecord) -> bool:
+        """Return whether a policy needs this source of a record whose copy is known."""
+        return self._panel.asks(source, record)
+
     def count(self, records: Sequence[ExportRecord]) -> None:
         """Count records that were read."""
         self._tally.read(records)
@@ -122,7 +126,7 @@ class _Visit:
             target.source: Reading(target, lambda target, outcome: rooms.reader(target, outcome, slot))
             for target in others
         }
-        self._joiner = Joiner(self._readings) if others else None
+        self._joiner = Joiner(self._readings, rooms.asks) if others else None
         self.stopped: Failure | None = None
         """Why the run was cut off, where it was."""
 

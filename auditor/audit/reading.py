@@ -48,13 +48,14 @@ def say_failed(target: Target, failed: CallFailed) -> None:
 class Reading:
     """A target that is read for facts. Its first failure is its last: it is asked nothing more then."""
 
-    __slots__ = ("_reader", "failure", "outcome", "target")
+    __slots__ = ("_reader", "_reader_of", "failure", "outcome", "target")
 
     def __init__(self, target: Target, reader_of: Callable[[Target, Outcome], PageReader]) -> None:
         self.target = target
         self.outcome = Outcome()
         self.failure: Failure | None = None
-        self._reader = reader_of(target, self.outcome)
+        self._reader_of = reader_of
+        self._reader: PageReader | None = None  # most sources of most places are never asked
 
     @property
     def unknown(self) -> Unknown | None:
@@ -65,6 +66,8 @@ class Reading:
         """Yield what AWS gave, page by page; end early with `failure` set where it could not be read on."""
         if self.failure is not None:
             return
+        if self._reader is None:
+            self._reader = self._reader_of(self.target, self.outcome)
         try:
             async with aclosing(self._reader.pages(**arguments)) as pages:
                 async for page in pages:

@@ -80,31 +80,33 @@ class EC2Parser(AioEC2QueryParser):
             root = ET.fromstring(response["body"])  # noqa: S314 -- expat 2.4.1 and later refuse entity bombs
         except (ET.ParseError, ValueError, LookupError) as error:
             raise BadResponse(f"a body that is no XML: {error}") from error
-        members = _members(root)
-        if not isinstance(members, dict):
+        if len(root) == 0:
             raise BadResponse("a body that holds nothing")
+        namespace, brace, _ = root.tag.rpartition("}")
+        members = _members(root, _names(namespace + brace))
         return members | {
             "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": members.get("requestId")}
         }
 
 
-def _members(element: ET.Element) -> Any:
-    """Return what is read of an element of EC2's: a mapping of its members, or a text."""
-    if len(element) == 0:
-        return element.text or ""
-    members = {}
+def _members(element: ET.Element, names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what is read of an element of EC2's: lists, mappings and texts, by the names of its members."""
+    members: dict[str, Any] = {}
     for child in element:
-        name = _read_as(child.tag)
-        if name is not None:
-            members[name] = [_members(item) for item in child] if name in _EC2_LISTS else _members(child)
+        name = names.get(child.tag)
+        if name is None:
+            continue
+        if name in _EC2_LISTS:
+            members[name] = [_members(item, names) for item in child]
+        else:
+            members[name] = _members(child, names) if len(child) else child.text or ""
     return members
 
 
-@lru_cache(maxsize=1024)
-def _read_as(tag: str) -> str | None:
-    """Return the name of a member that is read, without its namespace, or None for one that is not."""
-    name = tag.rpartition("}")[2]
-    return name if name in _EC2_LISTS or name in _EC2_MEMBERS else None
+@lru_cache(maxsize=16)
+def _names(namespace: str) -> Mapping[str, str]:
+    """Return the names of the members that are read, by what they are called in this namespace."""
+    return {f"{namespace}{name}": name for name in _EC2_LISTS | _EC2_MEMBERS}
 
 
 async def _by_botocore(parsing: Awaitable[dict[str, Any]], status: int) -> dict[str, Any]:

@@ -80,6 +80,13 @@ class Policy(ABC, Generic[S]):
         """Return the sources of the facts that it needs with these settings."""
         return cls.sources
 
+    def asks(self, record: ExportRecord) -> bool:  # noqa: ARG002 -- as for needs
+        """Return whether it needs more facts of this record than its image and snapshots, which are known by now.
+
+        Volumes and stacks are looked up only for a record of which some policy says so.
+        """
+        return True
+
 
 class RecordPolicy(Policy[S]):
     """Judges each record alone."""

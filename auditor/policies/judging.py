@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.errors import Unjudgeable, UnusableField
 from auditor.model import ASKED_BESIDES, EXPORT_RECORDS, ExportRecord
-from auditor.policies.contract import Breach, RecordPolicy, TargetPolicy
+from auditor.policies.contract import Breach, Policy, RecordPolicy, TargetPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -60,16 +60,25 @@ class Panel:
         self.by_target: dict[str, TargetPolicy[Any]] = {}
         self.broken: dict[str, Exception] = {}
         """Policies that could not even be made."""
+        self._askers: dict[str, list[Policy[Any]]] = {}
+        """Source → the policies that need it, of some records or of all."""
         for policy_id, chosen in settings.items():
             try:
                 policy = entries[policy_id].policy(chosen, now, own_accounts)
+                needed = policy.needs(chosen)
             except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
                 self.broken[policy_id] = error
                 continue
+            for source in needed:
+                self._askers.setdefault(source, []).append(policy)
             if isinstance(policy, RecordPolicy):
                 self.by_record[policy_id] = policy
             elif isinstance(policy, TargetPolicy):
                 self.by_target[policy_id] = policy
+
+    def asks(self, source: str, record: ExportRecord) -> bool:
+        """Return whether a policy needs this source of a record whose image and snapshots are known."""
+        return any(_asks(policy, record) for policy in self._askers.get(source, ()))
 
     def begin(self, on_crash: Callable[[Crash], None], target: Target | None = None) -> TargetJudge:
         """Return the judge of one account and Region: of `target`, where a policy may ask which that is."""
@@ -213,6 +222,13 @@ def _can_be_written(value: object, levels: int = _DEEPEST) -> bool:
     if isinstance(value, (list, tuple)) and levels:
         return all(_can_be_written(each, levels - 1) for each in value)
     return False
+
+
+def _asks(policy: Policy[Any], record: ExportRecord) -> bool:
+    try:
+        return policy.asks(record)
+    except Exception:  # noqa: BLE001 -- whatever it stumbled over, it will again as it judges, and is heard then
+        return True
 
 
 def _is_named(record: ExportRecord) -> bool:

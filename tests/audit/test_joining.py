@@ -13,6 +13,7 @@ from auditor.errors import CallFailed
 from auditor.model import (
     ABSENT,
     DISK_SNAPSHOTS,
+    EXPORT_RECORDS,
     IMAGE_PERMISSIONS,
     IMAGES,
     INSTANCE_SNAPSHOTS,
@@ -73,7 +74,12 @@ class World:
     readers: dict[str, Reader] = field(default_factory=dict)
     readings: dict[str, Reading] = field(default_factory=dict)
 
-    def joiner(self, *sources: str, failing: dict[str, int] | None = None) -> Joiner:
+    def joiner(
+        self,
+        *sources: str,
+        failing: dict[str, int] | None = None,
+        asks: Callable[[str, ExportRecord], bool] = lambda _source, _record: True,
+    ) -> Joiner:
         answers: dict[str, Callable[[dict[str, Any]], list[list[Any]]]] = {
             IMAGES: lambda asked: [[self.images[own] for own in _ids(asked) if own in self.images]],
             SNAPSHOTS: self._snapshots,
@@ -89,7 +95,7 @@ class World:
                 Target(source, ACCOUNT, "us-east-1"),
                 lambda _target, _outcome, reader=reader: reader,  # type: ignore[misc]
             )
-        return Joiner(self.readings)
+        return Joiner(self.readings, asks)
 
     def _snapshots(self, asked: dict[str, Any]) -> list[list[Any]]:
         if "RestorableByUserIds" in asked:
@@ -173,6 +179,32 @@ async def test_the_snapshot_of_a_disk_is_known_and_its_volumes_with_it() -> None
     assert other.facts.volumes == ABSENT
     assert isinstance(other.facts.snapshots, Known)
     assert [(each.public, each.volume_gb) for each in other.facts.snapshots.value] == [(True, 8.0)]
+
+
+async def test_volumes_and_stacks_are_asked_for_those_records_alone_of_which_a_policy_asks_them() -> None:
+    world = World()
+    one, other = world.add_image(1), world.add_image(2)
+    seen: list[str | None] = []
+
+    def asks(source: str, each: ExportRecord) -> bool:
+        assert isinstance(each.facts.image, Known)
+        assert isinstance(each.facts.snapshots, Known)
+        seen.append(source)
+        return each is other
+
+    await joined(world.joiner(asks=asks), one, other)
+    assert seen == [VOLUMES, VOLUMES, STACK_RECORDS, STACK_RECORDS]
+    assert [_ids(asked) for asked in world.readers[VOLUMES].asked] == [["snap-i0002"]]
+    assert (one.facts.volumes, other.facts.volumes, other.facts.stacks) == (NOT_ASKED, ABSENT, ABSENT)
+
+
+async def test_what_no_policy_asks_of_any_record_costs_no_request() -> None:
+    world = World()
+    one = world.add_image(1)
+    await joined(world.joiner(asks=lambda _source, _record: False), one)
+    assert not world.readers[VOLUMES].asked
+    assert not world.readers[STACK_RECORDS].asked
+    assert isinstance(one.facts.image, Known)
 
 
 @pytest.mark.parametrize(("images", "disks"), [(1, 0), (99, 3), (100, 0), (101, 100), (250, 330), (1000, 1)])
@@ -365,4 +397,6 @@ async def test_a_run_that_is_cut_off_in_a_lookup_loses_no_record_that_was_read(s
         group.cancel_scope.cancel()
     assert joiner.unjoined(Reason.DEADLINE) == records
     assert all(each.facts.image != NOT_ASKED for each in records)
-    assert isinstance(records[0].facts.image, Unknown)
+    # What was known by then stays known: a copy that is public is found, though its volumes are not.
+    assert isinstance(records[0].facts.image, Known if source == VOLUMES else Unknown)
+    assert records[0].facts.volumes == Unknown(EXPORT_RECORDS, Reason.DEADLINE)

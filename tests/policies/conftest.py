@@ -52,7 +52,7 @@ def ago() -> Ago:
 
 def shape(kind: Any, told: dict[str, Any], **defaults: Any) -> Any:
     """A fact of this kind: what is not told of it is None, and a time is told as `4d ago`."""
-    fields = dict.fromkeys(kind.__dataclass_fields__) | defaults | told
+    fields = dict.fromkeys(kind._fields) | defaults | told
     for name in ("created", "last_launched", "started"):
         if isinstance(fields.get(name), str):
             back, _, word = fields[name].partition(" ")

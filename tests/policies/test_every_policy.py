@@ -7,7 +7,6 @@ import re
 import shlex
 import unicodedata
 from copy import deepcopy
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ from botocore import xform_name
 from botocore.session import Session
 
 from auditor.config import PolicySettings, parse_duration
+from auditor.errors import UnknownFact, UnusableField
 from auditor.model import (
     DISK_SNAPSHOTS,
     IMAGE_PERMISSIONS,
@@ -37,7 +37,7 @@ from auditor.policies import RecordPolicy, TargetPolicy, builtin, catalogue
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditor.policies import Entry, Found
+    from auditor.policies import Entry, Found, Policy
 
     Judge = Callable[..., tuple[list[Found], dict[str, int]]]
     MakeFacts = Callable[..., Facts]
@@ -121,6 +121,18 @@ def values(text: str) -> Iterator[Any]:
         value, used = decoder.raw_decode(rest)
         yield value
         place = len(text) - len(rest) + used
+
+
+UNASKED = dict.fromkeys(("volumes", "stacks"), NOT_ASKED)
+"""What is not looked up for a record of which no policy asks more than its copy."""
+
+
+def asks(policy: Policy[Any], record: ExportRecord) -> bool:
+    """Whether it asks more of this record; one that can't tell does."""
+    try:
+        return policy.asks(record)
+    except (UnknownFact, UnusableField):
+        return True
 
 
 Case = tuple[list[ExportRecord], dict[str, Any]]
@@ -250,7 +262,22 @@ def test_it_needs_no_fact_of_a_source_that_it_does_not_name(entry: Entry, judge:
         asked = entry.policy.needs(entry.settings_type(**settings))
         assert asked <= frozenset().union(*SOURCES.values())
         unasked = {name: NOT_ASKED for name, sources in SOURCES.items() if not sources & asked}
-        bare = [ExportRecord(each.raw, replace(each.facts, **unasked)) for each in records]
+        bare = [ExportRecord(each.raw, each.facts._replace(**unasked)) for each in records]
+        before, after = judge(entry.id, *records, **settings), judge(entry.id, *bare, **settings)
+        assert said(after[0]) == said(before[0])
+        assert after[1] == before[1]
+
+
+@every_policy
+def test_it_judges_a_record_of_which_it_asks_no_more_by_its_copy_alone(
+    entry: Entry, judge: Judge, cases: Cases, now: datetime
+) -> None:
+    for records, settings in cases(entry, *KINDS):
+        policy = entry.policy(entry.settings_type(**settings), now)
+        bare = [
+            each if asks(policy, each) else ExportRecord(each.raw, each.facts._replace(**UNASKED))
+            for each in records
+        ]
         before, after = judge(entry.id, *records, **settings), judge(entry.id, *bare, **settings)
         assert said(after[0]) == said(before[0])
         assert after[1] == before[1]
@@ -264,7 +291,7 @@ def test_an_unknown_fact_is_never_taken_for_a_pass_nor_for_a_breach(
         found, _ = before = judge(entry.id, *records, **settings)
         for number, record in enumerate(records):
             for name in SOURCES:
-                unknown = replace(record.facts, **{name: NOT_ASKED})
+                unknown = record.facts._replace(**{name: NOT_ASKED})
                 less = [*records]
                 less[number] = ExportRecord(record.raw, unknown)
                 after = judge(entry.id, *less, **settings)

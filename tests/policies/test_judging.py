@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from auditor.config import PolicySettings
 from auditor.errors import UnusableField
-from auditor.model import ExportRecord
+from auditor.model import STACK_RECORDS, VOLUMES, ExportRecord
 from auditor.policies import Breach, Crash, Entry, Judgement, Panel, RecordPolicy, TargetPolicy, catalogue
 
 if TYPE_CHECKING:
@@ -82,6 +82,10 @@ class ConcludesBadly(EveryTarget):
         return Raises()
 
 
+class NeedsVolumes(EveryRecord):
+    sources = frozenset({VOLUMES})
+
+
 class NeedsSize(RecordPolicy[PolicySettings]):
     settings_type = PolicySettings
     remediation = "None."
@@ -145,6 +149,23 @@ def test_one_targets_crash_says_nothing_of_the_next_target() -> None:
     assert seen_by(first, "arn:bad") == []
     assert seen_by(second, "arn:1") == [("broken", "arn:1")]
     assert (first.unjudged, second.unjudged) == ({"broken": 1}, {})
+
+
+@pytest.mark.parametrize("answer", [True, False, ZeroDivisionError("a bug"), UnusableField("field")])
+def test_a_source_is_asked_of_a_record_unless_each_policy_that_needs_it_says_no(
+    answer: bool | Exception,  # noqa: FBT001 -- one of the cases
+) -> None:
+    class Asks(NeedsVolumes):
+        def asks(self, record: ExportRecord) -> bool:  # noqa: ARG002 -- a policy's signature
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+    record = ExportRecord({})
+    alone, beside = panel(asks=Asks), panel(asks=Asks, always=NeedsVolumes)
+    assert alone.asks(VOLUMES, record) is (answer is not False)
+    assert beside.asks(VOLUMES, record)
+    assert not beside.asks(STACK_RECORDS, record)
 
 
 def test_a_missing_field_is_counted_and_is_no_crash() -> None:

@@ -106,27 +106,34 @@ class Policy(RecordPolicy[Settings]):
         self._oldest = (now - settings.max_age).timestamp()
         """The earliest that an unused copy may have been made, in seconds since the epoch."""
 
+    def asks(self, record: ExportRecord) -> bool:
+        """Return whether it may be unused: old, and not known to have been launched."""
+        return self._may_be_unused(record)
+
     def judge(self, record: ExportRecord) -> Breach | None:
         """Return since when it is there, where nobody used it; any one use that is known is enough."""
+        if not self._may_be_unused(record):
+            return None
         facts = record.facts
         image = known(facts.image)
-        if image is None:
-            made = _latest_start(record)
-            if made is None or made >= self._oldest:
-                return None
-        else:
-            made = image.created
-            if image.last_launched is not None or (made is not None and made >= self._oldest):
-                return None
-            if isinstance(facts.stacks, Known):
-                return None
+        if image is not None and isinstance(facts.stacks, Known):
+            return None
         if known(facts.volumes) is not None:
             return None
-        if image is not None:
-            known(facts.stacks)
-            if made is None:
-                raise UnusableField("creationDate")
-        return self._breach(record, made)
+        if image is None:
+            return self._breach(record, _latest_start(record))
+        known(facts.stacks)
+        if image.created is None:
+            raise UnusableField("creationDate")
+        return self._breach(record, image.created)
+
+    def _may_be_unused(self, record: ExportRecord) -> bool:
+        """Return whether it is old, or EC2 does not say how old, and was never launched."""
+        image = known(record.facts.image)
+        if image is None:
+            made = _latest_start(record)
+            return made is not None and made < self._oldest
+        return image.last_launched is None and (image.created is None or image.created < self._oldest)
 
     def _breach(self, record: ExportRecord, made: float | None) -> Breach:
         max_age = format_duration(self.settings.max_age)
