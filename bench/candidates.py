@@ -42,9 +42,9 @@ class Candidate:
     assumes_roles: bool = True
 
 
-def _script(name: str, module: str, *, assumes_roles: bool = True) -> Candidate:
+def _script(name: str, module: str, *words: str, assumes_roles: bool = True) -> Candidate:
     def command(workload: Workload, url: str, _: Path) -> list[str]:
-        return [sys.executable, "-m", module, url, str(workload.accounts), str(workload.regions)]
+        return [sys.executable, "-m", module, url, str(workload.accounts), str(workload.regions), *words]
 
     def read(stdout: str, _: Path) -> Read:
         told = json.loads(stdout)
@@ -94,6 +94,7 @@ def _audit_read(_: str, folder: Path) -> Read:
 AUDIT = Candidate("auditor run", _audit_command, _audit_read)
 AUDIT_JOINED = Candidate("auditor run, joined", _audit_command, _audit_read)
 FLOOR = _script("floor: aiohttp, SigV4, orjson", "bench.floor")
+FLOOR_JOINED = _script("floor, the same requests", "bench.floor", "joined")
 AIOBOTOCORE = _script("aiobotocore, client each", "bench.aiobotocore_clients")
 BOTO3 = _script("boto3, 50 threads, client each", "bench.boto3_threads")
 BARE = _script("aiobotocore, one client", "bench.bare", assumes_roles=False)

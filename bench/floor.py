@@ -1,6 +1,6 @@
 """The floor: no AWS client at all, only aiohttp, botocore's signature and orjson, on the same pages.
 
-`python -m bench.floor URL ACCOUNTS REGIONS`. One connection pool, one role assumed an account, as many requests in
+`python -m bench.floor URL ACCOUNTS REGIONS [joined]`. One connection pool, one role assumed an account, as many requests in
 flight as the audit has. No retries, no checks, no policies: nothing that reads these pages in Python costs much less.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import sys
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,7 +19,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from bench import script
+from bench import floor_copies, script
 
 _PAGE_HEADERS = {
     "Content-Type": "application/x-amz-json-1.1",
@@ -34,8 +35,9 @@ _CREDENTIALS = re.compile(
 class Floor:
     """The exchange and nothing else."""
 
-    def __init__(self, http: aiohttp.ClientSession, plan: script.Plan) -> None:
+    def __init__(self, http: aiohttp.ClientSession, plan: script.Plan, *, joined: bool) -> None:
         self._http = http
+        self._joined = joined
         self._url = plan.url + "/"
         self._targets = plan.targets()
         self._base = Credentials(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
@@ -49,16 +51,26 @@ class Floor:
             # One flight an account, for every worker that comes to it.
             if account not in self._roles:
                 self._roles[account] = asyncio.create_task(self._assume(account))
-            signer = SigV4Auth(await self._roles[account], "lightsail", region)
+            credentials = await self._roles[account]
+            signer = SigV4Auth(credentials, "lightsail", region)
+            images: list[str] = []
             body = b"{}"
             while True:
                 page: dict[str, Any] = orjson.loads(await self._post(signer, _PAGE_HEADERS, body))
                 self.pages += 1
                 self.records += len(page["exportSnapshotRecords"])
+                if self._joined:
+                    images += [
+                        each["destinationInfo"]["id"]
+                        for each in page["exportSnapshotRecords"]
+                        if "destinationInfo" in each
+                    ]
                 token = page.get("nextPageToken")
                 if token is None:
                     break
                 body = orjson.dumps({"pageToken": token})
+            if self._joined:
+                await floor_copies.read(self._post, credentials, region, images)
 
     async def _assume(self, account: str) -> Credentials:
         form = {
@@ -88,7 +100,7 @@ async def main() -> None:
     plan = script.plan()
     connector = aiohttp.TCPConnector(limit=script.CONCURRENCY)
     async with aiohttp.ClientSession(connector=connector) as http, asyncio.TaskGroup() as tasks:
-        floor = Floor(http, plan)
+        floor = Floor(http, plan, joined=sys.argv[4:] == ["joined"])
         for _ in range(script.CONCURRENCY):
             tasks.create_task(floor.work())
     script.tell(floor.pages, floor.records)

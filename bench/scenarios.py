@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, BARE, BOTO3, FLOOR
+from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
 from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
 from bench.figures import Limit, Result, spread
@@ -109,13 +109,20 @@ def joins(rounds: Rounds, sizes: Sizes) -> Result:
     ):
         plain = Workload(accounts, len(REGIONS), 2, 50, bare_regions=bare)
         told = replace(result, rows=[], limits=[], failures=[])
-        entries = [Entry(AUDIT_JOINED, replace(plain, joined=True)), Entry(AUDIT, plain)]
+        joined = replace(plain, joined=True)
+        entries = [
+            Entry(AUDIT_JOINED, joined),
+            Entry(AUDIT, plain),
+            Entry(FLOOR_JOINED, joined),
+            Entry(FLOOR, plain),
+        ]
         samples = rounds.take(told, entries)
         result.rows += told.rows
         result.failures += told.failures
         if len(samples) == len(entries):
-            ratio = paired(samples[0], samples[1])
+            ratio, floors = paired(samples[0], samples[1]), (samples[2], samples[3])
             result.limits.append(Limit(f"CPU a record {where}: joined to not", ratio, 2.0))
+            result.about += f"; {where}, the floor's own joined to not: {paired(*floors).shown(2)}"
     return result
 
 

@@ -35,8 +35,8 @@ class Plan:
 
 
 def plan() -> Plan:
-    """Return the plan that the arguments `URL ACCOUNTS REGIONS` give."""
-    url, accounts, regions = sys.argv[1:]
+    """Return the plan that the arguments `URL ACCOUNTS REGIONS …` give."""
+    url, accounts, regions = sys.argv[1:4]
     return Plan(url, int(accounts), int(regions))
 
 
