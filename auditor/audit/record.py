@@ -7,12 +7,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from auditor import __version__
-from auditor.model import NOT_OF_AN_ACCOUNT, Reason, Verdict
+from auditor.model import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from auditor.audit.books import Balance
     from auditor.audit.options import RunOptions
     from auditor.audit.tally import Tally
     from auditor.coverage import Ledger
@@ -87,20 +88,17 @@ def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell
     options: RunOptions,
     ledger: Ledger,
     tally: Tally,
-    ledger_error: str | None,
+    balance: Balance,
     stopped_by: Exit | None,
     write_errors: Sequence[str],
 ) -> list[Condition]:
     """Return every condition that held, in the order of `Exit`."""
     held: list[Condition] = []
-    bugs = sum(
-        outcome.failure is not None and outcome.failure.reason is Reason.INTERNAL_ERROR
-        for _, outcome in ledger.settled_lines()
-    )
-    if ledger_error:
-        held.append(Condition(Exit.BUG, f"the ledger does not add up, a bug: {ledger_error}"))
-    if bugs:
-        held.append(Condition(Exit.BUG, f"{bugs} target(s) ended in an internal error, a bug"))
+    if balance.error:
+        held.append(Condition(Exit.BUG, f"the ledger does not add up, a bug: {balance.error}"))
+    if balance.internal_errors:
+        text = f"{balance.internal_errors} target(s) ended in an internal error, a bug"
+        held.append(Condition(Exit.BUG, text))
     if stopped_by is not None:
         held.append(Condition(stopped_by, f"interrupted by {stopped_by.name}; what was done is kept"))
     held += [
@@ -134,13 +132,11 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     scope: Mapping[str, Any],
     ledger: Ledger,
     tally: Tally,
+    balance: Balance,
     held: Sequence[Condition],
     accepted: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return run.json; `accepted` is its parts on waivers and accepted gaps."""
-    accounts = {
-        target.account.id for target, _ in ledger.settled_lines() if target.source not in NOT_OF_AN_ACCOUNT
-    }
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -152,7 +148,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
         "endpoint_overrides": dict(endpoint_overrides),
         "scope": dict(scope),
         "totals": {
-            "accounts": len(accounts),
+            "accounts": balance.accounts,
             "targets": {
                 "planned": ledger.planned,
                 **{verdict.value: ledger.verdicts[verdict] for verdict in Verdict},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from auditor.config import is_pattern, matcher
@@ -21,25 +23,35 @@ _PolicyIds: TypeAlias = "frozenset[str] | None"
 """The policies that did not see all records of a place; None for all policies there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Missed:
+    """By account and Region, what a run has not looked at."""
+
+    unseen: dict[str, dict[str, _PolicyIds]]
+    """Where some policy did not see all records."""
+    cut_off: dict[str, dict[str, _PolicyIds]]
+    """Where a target ended by the auditor's own doing."""
+
+
 class Looked:
     """What a run has looked at, once every target has its verdict."""
 
     def __init__(self, ledger: Ledger, filters: Filters, policies: Collection[str]) -> None:
-        """Take stock.
-
-        :param policies: those that the run judged by.
-        """
+        """:param policies: those that the run judged by."""
+        self._ledger = ledger
         self._filters = filters
         self._policies = policies
-        self._unseen: dict[str, dict[str, _PolicyIds]] = {}
-        """By account and Region, where some policy did not."""
-        self._cut_off: dict[str, dict[str, _PolicyIds]] = {}
-        """By account and Region, where a target ended by the auditor's own doing."""
-        for target, outcome in ledger.settled_lines():
+
+    @cached_property
+    def _missed(self) -> _Missed:
+        # Only where a rule matched nothing: the ledger may be long.
+        missed = _Missed({}, {})
+        for target, outcome in self._ledger.settled_lines():
             if target.source == EXPORT_RECORDS and (unseen := _unseen(outcome)) != _NOBODY:
-                self._unseen.setdefault(target.account.id, {})[target.region] = unseen
+                missed.unseen.setdefault(target.account.id, {})[target.region] = unseen
             if outcome.failure is not None and outcome.failure.reason in OWN_DOING:
-                self._cut_off.setdefault(target.account.id, {})[target.region] = None
+                missed.cut_off.setdefault(target.account.id, {})[target.region] = None
+        return missed
 
     def at_all_of_waiver(self, waiver: Waiver) -> bool:
         """Say whether each finding that the waiver could have matched would have been found."""
@@ -50,7 +62,7 @@ class Looked:
             return False
         return not any(
             policies is None or any(self._takes(waiver.policy, policy) for policy in policies)
-            for policies in self._at(self._unseen, waiver.account, waiver.region)
+            for policies in self._at(self._missed.unseen, waiver.account, waiver.region)
         )
 
     def at_all_of_gap(self, gap: AcceptedGap) -> bool:
@@ -60,7 +72,7 @@ class Looked:
         # The sources of facts are read where a policy needs them; with other policies there may be others.
         if not asked or (filters.policies and gap.source != EXPORT_RECORDS):
             return False
-        return not any(True for _ in self._at(self._cut_off, gap.account, gap.region))
+        return not any(True for _ in self._at(self._missed.cut_off, gap.account, gap.region))
 
     def _at(
         self, places: dict[str, dict[str, _PolicyIds]], account: str | None, region: str | None

@@ -215,7 +215,7 @@ async def test_a_bug_in_comparing_regions_costs_nothing_that_was_found(
     async def broken(*_: object) -> frozenset[str]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("auditor.audit.pipeline.published_regions", broken)
+    monkeypatch.setattr("auditor.audit.published.published_regions", broken)
     estate = estate_of(1)
     seen = await auditing(estate, options=QUIET)
     assert seen.found == estate.truth

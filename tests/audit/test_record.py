@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 
 import auditor
 from auditor.audit import Result, RunOptions
+from auditor.audit.books import balance_of
 from auditor.audit.findings import FindingMaker
 from auditor.audit.record import Condition, Exit, conditions, run_record
 from auditor.audit.tally import Tally
@@ -64,11 +66,13 @@ def held(
     write_errors: tuple[str, ...] = (),
     **options: Any,
 ) -> list[Condition]:
+    ledger = ledger or ledger_of(None)
+    balance = balance_of(ledger)
     return conditions(
         options=RunOptions(**options),
-        ledger=ledger or ledger_of(None),
+        ledger=ledger,
         tally=tally or tally_of(),
-        ledger_error=ledger_error,
+        balance=replace(balance, error=ledger_error) if ledger_error else balance,
         stopped_by=stopped_by,
         write_errors=write_errors,
     )
@@ -91,6 +95,7 @@ def record_of(conditions_held: list[Condition], ledger: Ledger, tally: Tally) ->
         scope={"kind": "full"},
         ledger=ledger,
         tally=tally,
+        balance=balance_of(ledger),
         held=conditions_held,
         accepted={"waivers": {"total": 0}, "accepted_gaps": {"total": 0}},
     )

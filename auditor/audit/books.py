@@ -1,0 +1,65 @@
+"""The books of a run, opened with its plan: the ledger, the tally, what is accepted; and what they come to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auditor.audit.tally import Tally
+from auditor.coverage import Ledger
+from auditor.errors import LedgerError
+from auditor.model import NOT_OF_AN_ACCOUNT, Reason
+from auditor.waivers import AcceptedGaps, Waivers
+
+if TYPE_CHECKING:
+    from auditor.audit.preparing import Run
+    from auditor.inventory import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What a run counts in as it goes."""
+
+    ledger: Ledger
+    tally: Tally
+    waivers: Waivers
+    accepted_gaps: AcceptedGaps
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What a ledger comes to, once every target has its verdict."""
+
+    error: str | None
+    """Why it does not add up; None where it does."""
+    internal_errors: int
+    """Targets that ended by a bug of ours."""
+    accounts: int
+
+
+def open_books(run: Run, plan: Plan) -> Books:
+    """Open the books with the whole plan in the ledger."""
+    today = run.now.date()
+    accepted_gaps = AcceptedGaps(run.config.accepted_gaps, today)
+    return Books(
+        Ledger(plan.targets, accepted_gaps.accept),
+        Tally(),
+        Waivers(run.config.waivers, today),
+        accepted_gaps,
+    )
+
+
+def balance_of(ledger: Ledger) -> Balance:
+    """Prove that the ledger adds up, and count what is in it: once a run, since every target is looked at."""
+    error: str | None = None
+    try:
+        ledger.check()
+    except LedgerError as failed:
+        error = str(failed)
+    internal_errors = 0
+    accounts: set[str] = set()
+    for target, outcome in ledger.settled_lines():
+        internal_errors += outcome.failure is not None and outcome.failure.reason is Reason.INTERNAL_ERROR
+        if target.source not in NOT_OF_AN_ACCOUNT:
+            accounts.add(target.account.id)
+    return Balance(error, internal_errors, len(accounts))

@@ -1,0 +1,90 @@
+"""The end of a run: its books closed, everything written, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore import __version__ as botocore_version
+
+from auditor.audit.books import balance_of
+from auditor.audit.record import Condition, Result, conditions, run_record
+from auditor.aws.regions import lightsail_regions
+from auditor.inventory import compared
+from auditor.model import rfc3339
+from auditor.waivers import Looked, log_report, report
+
+if TYPE_CHECKING:
+    from auditor.audit.books import Books
+    from auditor.audit.preparing import Ready, Run
+    from auditor.audit.stopping import Stopping
+    from auditor.audit.writing import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A run whose every target has its verdict."""
+
+    run: Run
+    ready: Ready
+    books: Books
+    published: frozenset[str] | None
+    """The Regions that Lightsail says it has; None where it did not say."""
+
+
+async def close(audited: Audited, writer: Writer, stopping: Stopping) -> Result:
+    """Write the ledger, the formats' ends and run.json, and return what came of the run.
+
+    Each says how it went with those before it: an output may fail, or a signal come, while they are written. What
+    the books come to stands by now, and is taken once.
+    """
+    run, ready, books = audited.run, audited.ready, audited.books
+    balance = balance_of(books.ledger)
+    scope = {**ready.plan.scope, **compared(lightsail_regions(), audited.published)}
+    accepted = report(
+        books.waivers,
+        books.accepted_gaps,
+        Looked(books.ledger, run.options.filters, ready.plan.policies),
+    )
+
+    def as_it_stands() -> tuple[dict[str, Any], list[Condition]]:
+        held = conditions(
+            options=run.options,
+            ledger=books.ledger,
+            tally=books.tally,
+            balance=balance,
+            stopped_by=stopping.signal,
+            write_errors=writer.errors,
+        )
+        record = run_record(
+            run_id=run.id,
+            started_at=rfc3339(run.now),
+            finished_at=rfc3339(datetime.now(UTC)),
+            botocore_version=botocore_version,
+            policies={policy_id: run.entries[policy_id].version for policy_id in ready.plan.policies},
+            config_digest=run.config.digest,
+            caller_arn=ready.caller,
+            endpoint_overrides=ready.clients.endpoint_overrides,
+            scope=scope,
+            ledger=books.ledger,
+            tally=books.tally,
+            balance=balance,
+            held=held,
+            accepted=accepted,
+        )
+        return record, held
+
+    await writer.end(books.ledger, as_it_stands()[0])
+    await writer.run_record(as_it_stands()[0])
+    record, held = as_it_stands()
+    log_report(record, run.config.path)
+    return Result(
+        writer.folder,
+        record,
+        held,
+        books.tally.by_kind,
+        books.ledger,
+        writer.patience.ran_out,
+        books.tally.waived,
+    )

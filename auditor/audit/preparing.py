@@ -1,0 +1,174 @@
+"""Before the first target: what can be looked at without a call, then the clients, the caller, the hub and the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import structlog
+
+from auditor.audit.folder import choose_folder, new_run_id
+from auditor.audit.hub import assume_hub
+from auditor.audit.organization import find_accounts
+from auditor.audit.writing import check_formats
+from auditor.aws.clients import open_clients
+from auditor.aws.identity import caller_arn
+from auditor.aws.regions import lightsail_regions
+from auditor.aws.roles import Roles
+from auditor.aws.slots import Slot
+from auditor.aws.sources import SOURCES
+from auditor.inventory import check_filters, make_plan, policies_of
+from auditor.policies import actions_of, catalogue_of, sources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AsyncExitStack
+    from datetime import timedelta
+    from pathlib import Path
+
+    from auditor.audit.options import RunOptions
+    from auditor.aws.clients import Clients
+    from auditor.config import Config, PolicySettings
+    from auditor.inventory import Plan
+    from auditor.policies import Entry
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run, as it stands before its first call."""
+
+    id: str
+    config: Config
+    options: RunOptions
+    now: datetime
+    """When it began, in UTC, and the instant that it judges by."""
+    began_at: float
+    """The same on the event loop's clock, in seconds."""
+    entries: Mapping[str, Entry]
+    """Its own catalogue."""
+    policies: Mapping[str, PolicySettings]
+    """The policies judged by, with their settings."""
+    folder: Path
+    """Where it will write; it may not exist yet."""
+    plan: Plan | None
+    """None where an organisation has to be asked first which accounts there are."""
+
+    @property
+    def concurrency(self) -> int:
+        """How many requests may be in flight."""
+        return self.options.concurrency or self.config.limits.concurrency
+
+    @property
+    def deadline(self) -> timedelta:
+        """How long it may take, counted from its start."""
+        return self.options.deadline or self.config.limits.deadline
+
+    @property
+    def ends_at(self) -> float:
+        """When that is over, on the event loop's clock."""
+        return self.began_at + self.deadline.total_seconds()
+
+    @property
+    def request_timeout(self) -> float:
+        """Seconds that one request may take."""
+        return self.config.limits.request_timeout.total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a run audits, and with what."""
+
+    plan: Plan
+    clients: Clients
+    roles: Roles
+    in_flight: anyio.Semaphore
+    """A place for each request that may be in flight."""
+    caller: str | None
+    """The ARN of the base credentials, where it is known."""
+
+
+def begin(config: Config, options: RunOptions) -> Run:
+    """Look at all that can be looked at before the first call; where the list is all, that is the whole plan.
+
+    :raises UsageError: where the run can't be begun as asked.
+    """
+    began_at, now = anyio.current_time(), datetime.now(UTC)
+    run_id = new_run_id(now)
+    entries = catalogue_of(config.policies)
+    plan = None
+    if config.organization is None:
+        plan = make_plan(config, options.filters, lightsail_regions(), partial(sources_of, entries))
+    else:
+        check_filters(config, options.filters, lightsail_regions())
+    folder = choose_folder(options.folder, run_id)
+    check_formats(options.formats, folder, config.path)
+    return Run(
+        id=run_id,
+        config=config,
+        options=options,
+        now=now,
+        began_at=began_at,
+        entries=entries,
+        policies=policies_of(config, options.filters),
+        folder=folder,
+        plan=plan,
+    )
+
+
+async def prepare(run: Run, stack: AsyncExitStack) -> Ready:
+    """Open the clients, try what every account rests on, and make the plan where there is none yet.
+
+    :param stack: closes the clients.
+    :raises UsageError: where no account could be audited, or none is left to audit.
+    """
+    config = run.config
+    clients = await stack.enter_async_context(
+        open_clients(
+            concurrency=run.concurrency,
+            services=_services(run),
+            secrets=config.shared_external_ids,
+            request_timeout=run.request_timeout,
+            allow_http=run.options.allow_http,
+            give_up_at=run.ends_at,
+        )
+    )
+    in_flight = anyio.Semaphore(run.concurrency, fast_acquire=True)
+    caller = await _caller(run, clients, in_flight)
+    roles = Roles(clients, run.request_timeout, actions_of(run.entries, run.policies))
+    with anyio.move_on_at(run.ends_at):
+        async with Slot(in_flight) as slot:
+            await assume_hub(config.hub, roles, slot)
+    plan = run.plan
+    if plan is None:
+        inventory = await find_accounts(
+            config,
+            clients,
+            roles,
+            caller=caller,
+            places=in_flight,
+            request_timeout=run.request_timeout,
+            give_up_at=run.ends_at,
+        )
+        plan = make_plan(
+            config, run.options.filters, lightsail_regions(), partial(sources_of, run.entries), inventory
+        )
+    return Ready(plan, clients, roles, in_flight, caller)
+
+
+def _services(run: Run) -> set[str]:
+    services = {SOURCES[source].service for source in sources_of(run.entries, run.policies)}
+    return services if run.config.organization is None else services | {"organizations"}
+
+
+async def _caller(run: Run, clients: Clients, in_flight: anyio.Semaphore) -> str | None:
+    for service, url in clients.endpoint_overrides.items():
+        log.warning("calls do not go to AWS", service=service, endpoint=url)
+    with anyio.move_on_at(run.ends_at):
+        async with Slot(in_flight) as slot:
+            return await caller_arn(clients, slot, run.request_timeout)
+    return None
