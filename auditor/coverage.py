@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import LedgerError
-from auditor.model import Failure, Outcome, Reason, Target, Verdict
+from auditor.model import NOT_OF_AN_ACCOUNT, Failure, Outcome, Reason, Target, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -73,6 +73,12 @@ class _Place:
         told = Counter(outcome.verdict for outcome in others.values() if outcome.verdict is not None)
         told[Verdict.COMPLETE] += self._settled.bit_count() - len(others)
         return told
+
+    def failures(self) -> Iterator[tuple[Target, Outcome]]:
+        """Yield its targets that were not read to their end, in the order of its sources."""
+        for at, outcome in sorted((self._others or {}).items()):
+            if outcome.failure is not None:
+                yield Target(self.sources[at], self.account, self.region), outcome
 
     def outcome(self, at: int) -> Outcome:
         """Return the outcome of a source that is settled."""
@@ -193,6 +199,19 @@ class Ledger:
     def settled_lines(self) -> Iterator[tuple[Target, Outcome]]:
         """Yield each settled target with its outcome, in the order of the plan."""
         return ((target, outcome) for target, outcome in self._all() if outcome is not None)
+
+    def failures(self) -> Iterator[tuple[Target, Outcome]]:
+        """Yield each target that is settled and not complete, with its outcome, in the order of the plan."""
+        for place in self._places.values():
+            yield from place.failures()
+
+    def accounts(self) -> frozenset[str]:
+        """Return the ids of the accounts that have a target of their own."""
+        return frozenset(
+            place.account.id
+            for place in self._places.values()
+            if any(source not in NOT_OF_AN_ACCOUNT for source in place.sources)
+        )
 
     def _all(self) -> Iterator[tuple[Target, Outcome | None]]:
         for place in self._places.values():

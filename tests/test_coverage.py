@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auditor.coverage import Ledger
 from auditor.errors import LedgerError
-from auditor.model import EXPORT_RECORDS, Account, Failure, Outcome, Reason, Target, Verdict
+from auditor.model import EXPORT_RECORDS, LIST_ACCOUNTS, Account, Failure, Outcome, Reason, Target, Verdict
 
 # DESIGN.md, "Run folder": a coverage line.
 FIELDS = (
@@ -236,3 +236,16 @@ def test_what_was_planned_is_the_union_of_the_verdicts(
     assert by_verdict == [ledger.verdicts[verdict] for verdict in Verdict]
     assert all((line["reason"] is None) == (line["verdict"] == "complete") for line in lines)
     assert all(line["reason"] in PROVED_EMPTY for line in lines if line["verdict"] == "skipped")
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.none() | st.sampled_from(list(Reason))), max_size=8))
+def test_the_failures_are_the_lines_that_have_one(ends: list[tuple[int, Reason | None]]) -> None:
+    ledger = ledger_of(*ends)
+    expected = [(each, outcome) for each, outcome in ledger.settled_lines() if outcome.failure is not None]
+    assert list(ledger.failures()) == expected
+    assert ledger.accounts() == {each.account.id for each, _ in ledger.settled_lines()}
+
+
+def test_what_stands_for_the_organisation_is_no_account() -> None:
+    own = target()
+    assert not Ledger([Target(LIST_ACCOUNTS, own.account, own.region)]).accounts()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from auditor.audit.tally import Tally
 from auditor.coverage import Ledger
 from auditor.errors import LedgerError
-from auditor.model import NOT_OF_AN_ACCOUNT, Reason
+from auditor.model import Reason
 from auditor.waivers import AcceptedGaps, Waivers
 
 if TYPE_CHECKING:
@@ -50,16 +50,14 @@ def open_books(run: Run, plan: Plan) -> Books:
 
 
 def balance_of(ledger: Ledger) -> Balance:
-    """Prove that the ledger adds up, and count what is in it: once a run, since every target is looked at."""
+    """Prove that the ledger adds up, and count what is in it."""
     error: str | None = None
     try:
         ledger.check()
     except LedgerError as failed:
         error = str(failed)
-    internal_errors = 0
-    accounts: set[str] = set()
-    for target, outcome in ledger.settled_lines():
-        internal_errors += outcome.failure is not None and outcome.failure.reason is Reason.INTERNAL_ERROR
-        if target.source not in NOT_OF_AN_ACCOUNT:
-            accounts.add(target.account.id)
-    return Balance(error, internal_errors, len(accounts))
+    internal_errors = sum(
+        outcome.failure is not None and outcome.failure.reason is Reason.INTERNAL_ERROR
+        for _, outcome in ledger.failures()
+    )
+    return Balance(error, internal_errors, len(ledger.accounts()))

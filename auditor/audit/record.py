@@ -78,7 +78,7 @@ class Result:
         """Return what was planned and could not be read to its end, in the order of the plan."""
         return [
             Gap(target, outcome)
-            for target, outcome in self.ledger.settled_lines()
+            for target, outcome in self.ledger.failures()
             if outcome.verdict in (Verdict.PARTIAL, Verdict.FAILED)
         ]
 

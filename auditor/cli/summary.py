@@ -176,7 +176,7 @@ def _print_tail(console: Console, result: Result) -> None:
     console.print()
     skipped = Counter(
         str(outcome.failure.reason)
-        for _, outcome in result.ledger.settled_lines()
+        for _, outcome in result.ledger.failures()
         if outcome.verdict is Verdict.SKIPPED and outcome.failure
     )
     for reason, count in skipped.items():
