@@ -56,6 +56,8 @@ _IDLE_HOOKS = (
 
 _QUERY = ("query", "ec2")
 """The protocols whose requests are forms."""
+_NEEDS_NO_QUOTING = re.compile("[A-Za-z0-9._-]+").fullmatch
+"""Says of a value that a form holds it as it is (RFC 3986, "Unreserved Characters")."""
 _AWS_HOSTS = (".amazonaws.com", ".api.aws")
 """The DNS suffixes of partition aws, the second for dual stack (botocore's partitions)."""
 
@@ -178,8 +180,12 @@ def _write_form(params: dict[str, Any], **_: object) -> None:
     """Write the form of a Query call once; botocore would for its signature, and again for its sending."""
     form = params["body"]
     if isinstance(form, dict):
-        # Its names are those of AWS's parameters, and need no quoting.
-        params["body"] = "&".join(f"{name}={quote_plus(str(value))}" for name, value in form.items()).encode()
+        # Its names are those of AWS's parameters, and need no quoting; nor do ids, of which there may be hundreds.
+        written = [
+            f"{name}={value if _NEEDS_NO_QUOTING(text := str(value)) else quote_plus(text)}"
+            for name, value in form.items()
+        ]
+        params["body"] = "&".join(written).encode()
 
 
 def _quiet_botocore() -> None:
