@@ -185,6 +185,13 @@ class Ledger:
         """Yield each settled target with its outcome, in the order of the plan."""
         return ((target, outcome) for target, outcome in self._all() if outcome is not None)
 
+    def outcomes(self, account_id: str, region: str) -> dict[str, Outcome] | None:
+        """Return the outcomes of an account and Region that are settled, by source; None where none was planned."""
+        place = self._places.get((account_id, region))
+        if place is None:
+            return None
+        return {source: place.outcome(at) for at, source in enumerate(place.sources) if place.is_settled(at)}
+
     def _all(self) -> Iterator[tuple[Target, Outcome | None]]:
         for place in self._places.values():
             for at, source in enumerate(place.sources):
