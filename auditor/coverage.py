@@ -213,6 +213,13 @@ class Ledger:
             if any(source not in NOT_OF_AN_ACCOUNT for source in place.sources)
         )
 
+    def outcomes(self, account_id: str, region: str) -> dict[str, Outcome] | None:
+        """Return the outcomes of an account and Region that are settled, by source; None where none was planned."""
+        place = self._places.get((account_id, region))
+        if place is None:
+            return None
+        return {source: place.outcome(at) for at, source in enumerate(place.sources) if place.is_settled(at)}
+
     def _all(self) -> Iterator[tuple[Target, Outcome | None]]:
         for place in self._places.values():
             for at, source in enumerate(place.sources):

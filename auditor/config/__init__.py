@@ -1,7 +1,9 @@
 """accounts.yaml → Config: every fault of the file at once, each with its line and what to write instead."""
 
 from auditor.config.acceptances import AcceptedGap, Waiver
+from auditor.config.digest import settings_digest
 from auditor.config.durations import Duration, format_duration, parse_duration
+from auditor.config.history import History, PostgreSQLStore, S3Store, SQLiteStore, Store
 from auditor.config.loading import Config, load_config
 from auditor.config.organization import Filter, Organization
 from auditor.config.own import ExpressionSettings
@@ -15,9 +17,14 @@ __all__ = [
     "Duration",
     "ExpressionSettings",
     "Filter",
+    "History",
     "Limits",
     "Organization",
     "PolicySettings",
+    "PostgreSQLStore",
+    "S3Store",
+    "SQLiteStore",
+    "Store",
     "Waiver",
     "format_duration",
     "is_pattern",
@@ -25,4 +32,5 @@ __all__ = [
     "load_config",
     "matcher",
     "parse_duration",
+    "settings_digest",
 ]

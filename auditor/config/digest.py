@@ -50,6 +50,13 @@ def digest(
     return hashlib.sha256(written.encode("ascii")).hexdigest()
 
 
+def settings_digest(settings: PolicySettings, version: str) -> str:
+    """Return the SHA-256, in hex, of what a policy judges by: its settings, and the version of its code."""
+    meaning = {"version": version, "settings": _numbers(settings.model_dump(mode="json"))}
+    written = json.dumps(meaning, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(written.encode("ascii")).hexdigest()
+
+
 def _meaning(accepted: Waiver | AcceptedGap) -> dict[str, Any]:
     written = asdict(accepted) | {"kind": type(accepted).__name__, "until": accepted.until.isoformat()}
     return {key: value for key, value in written.items() if key != "line"}

@@ -34,6 +34,38 @@ class Status(StrEnum):
 
     UNTRACKED = "untracked"
     """There is no history to tell."""
+    NEW = "new"
+    """Found for the first time."""
+    RECURRING = "recurring"
+    """Found, as it was before."""
+    REOPENED = "reopened"
+    """Found again after it was resolved."""
+    NOT_SEEN = "not_seen"
+    """Open, and not found, where not all was looked at that it takes to say that it is gone."""
+    RESOLVED = "resolved"
+    """Not found where all was looked at, by the same settings as before."""
+
+
+class ResolutionKind(StrEnum):
+    """What a finding was resolved by."""
+
+    CONDITION_CLEARED = "condition-cleared"
+    """The resource is there, and no longer breaks the policy."""
+    RESOURCE_GONE = "resource-gone"
+    POLICY_CHANGED = "policy-changed"
+    """It was last found with other settings of the policy."""
+    RETIRED = "retired"
+    """Somebody has taken its account out of the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Why a finding that was open was not found."""
+
+    kind: ResolutionKind | None
+    """None where it is not resolved but not seen."""
+    why: str
+    """One sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +105,7 @@ class Finding:
     cost: Cost | None
     waiver: Waived | None
     """It is written all the same, and does not count for `--fail-on`."""
-    resolution: None
+    resolution: Resolution | None
     first_seen: str | None
     observed_at: str
     run_id: str

@@ -1,0 +1,182 @@
+"""The outbox: what is to be sent, in the transaction of what it tells of, until its receiver has taken it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
+
+from auditor.history.events import FINDING, Due, Event
+from auditor.history.tables import events, outbox
+from auditor.model import Status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection
+
+    from auditor.history.events import Destination
+    from auditor.model import Finding
+
+
+class Sending:
+    """Puts the events of one run into the outbox."""
+
+    def __init__(self, connection: Connection, run_id: str, destinations: Sequence[Destination]) -> None:
+        self._run_id = run_id
+        self._destinations = destinations
+        self._next = 1 + (connection.scalar(select(func.max(events.c.position))) or 0)
+
+    def send(
+        self, connection: Connection, said: Sequence[tuple[Finding, bytes]], *, perhaps_sent: bool = False
+    ) -> None:
+        """Put the events of these findings there.
+
+        :param perhaps_sent: whether some of these may stand there already.
+        """
+        if not self._destinations:
+            return
+        ids = [finding.event_id for finding, _ in said] if perhaps_sent else []
+        there = _standing(connection, ids)
+        added: list[dict[str, Any]] = []
+        due: list[dict[str, Any]] = []
+        for finding, body in said:
+            merely = finding.status is Status.RECURRING
+            names = [each.name for each in self._destinations if not (each.changes_only and merely)]
+            if names and finding.event_id not in there:
+                event = Event(finding.event_id, FINDING, body, finding.finding_id)
+                self._add(event, names, added, due)
+        _insert(connection, added, due)
+
+    def post(self, connection: Connection, posted: Sequence[Event]) -> None:
+        """Put other events there, each once."""
+        if not self._destinations:
+            return
+        there = _standing(connection, [event.event_id for event in posted])
+        added: list[dict[str, Any]] = []
+        due: list[dict[str, Any]] = []
+        names = [each.name for each in self._destinations]
+        for event in {event.event_id: event for event in posted if event.event_id not in there}.values():
+            self._add(event, names, added, due)
+        _insert(connection, added, due)
+
+    def _add(
+        self, event: Event, names: list[str], added: list[dict[str, Any]], due: list[dict[str, Any]]
+    ) -> None:
+        added.append(
+            {
+                "position": self._next,
+                "event_id": event.event_id,
+                "finding_id": event.finding_id,
+                "run_id": self._run_id,
+                "kind": event.kind,
+                "body": event.body,
+            }
+        )
+        due += [{"destination": name, "position": self._next, "attempts": 0} for name in names]
+        self._next += 1
+
+
+class Outbox:
+    """What is due, and what became of it; each call is one transaction."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
+        self._transaction = transaction
+
+    def pending(self, destination: str, limit: int, *, now: float, after: int = 0) -> list[Due]:
+        """Return what is to be sent to a destination now, in the order of its positions, from beyond `after`.
+
+        What is postponed holds up what follows about the same finding, and nothing else.
+
+        :param now: seconds since the epoch.
+        """
+        earlier_event, earlier = events.alias(), outbox.alias()
+        held_up = exists().where(
+            earlier.c.destination == outbox.c.destination,
+            earlier.c.position < outbox.c.position,
+            earlier.c.not_before > now,
+            earlier_event.c.position == earlier.c.position,
+            earlier_event.c.finding_id == events.c.finding_id,
+        )
+        statement = (
+            select(events, outbox.c.attempts, outbox.c.last_error)
+            .join(events, events.c.position == outbox.c.position)
+            .where(
+                outbox.c.destination == destination,
+                outbox.c.position > after,
+                or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
+                ~held_up,
+            )
+            .order_by(outbox.c.position)
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            rows = connection.execute(statement).all()
+        return [
+            Due(
+                row.position,
+                Event(row.event_id, row.kind, row.body, row.finding_id),
+                row.run_id,
+                row.attempts,
+                row.last_error,
+            )
+            for row in rows
+        ]
+
+    def left(self) -> dict[str, int]:
+        """Return how many events each destination has not taken yet."""
+        statement = select(outbox.c.destination, func.count().label("due")).group_by(outbox.c.destination)
+        with self._transaction() as connection:
+            return {row.destination: row.due for row in connection.execute(statement)}
+
+    def acknowledge(self, destination: str, positions: Collection[int]) -> None:
+        """Take out what the destination has taken."""
+        with self._transaction() as connection:
+            _take_out(connection, destination, positions)
+
+    def refuse(self, destination: str, positions: Collection[int]) -> None:
+        """Take out what the destination will never take: its caller has written it down elsewhere."""
+        self.acknowledge(destination, positions)
+
+    def postpone(
+        self, destination: str, positions: Collection[int], *, not_before: float, error: str
+    ) -> None:
+        """Note that this was tried in vain, and when it may be tried again: seconds since the epoch."""
+        with self._transaction() as connection:
+            for keys in _slices(positions):
+                connection.execute(
+                    update(outbox)
+                    .where(outbox.c.destination == destination, outbox.c.position.in_(keys))
+                    .values(attempts=outbox.c.attempts + 1, not_before=not_before, last_error=error)
+                )
+
+
+def _take_out(connection: Connection, destination: str, positions: Collection[int]) -> None:
+    for keys in _slices(positions):
+        connection.execute(
+            delete(outbox).where(and_(outbox.c.destination == destination, outbox.c.position.in_(keys)))
+        )
+        wanted = exists().where(outbox.c.position == events.c.position)
+        connection.execute(delete(events).where(events.c.position.in_(keys), ~wanted))
+
+
+def _standing(connection: Connection, ids: Sequence[str]) -> set[str]:
+    found: set[str] = set()
+    for keys in _slices(ids):
+        found.update(connection.scalars(select(events.c.event_id).where(events.c.event_id.in_(keys))))
+    return found
+
+
+_AT_ONCE = 500
+
+
+def _slices(values: Collection[Any]) -> list[list[Any]]:
+    every = list(values)
+    return [every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE)]
+
+
+def _insert(connection: Connection, added: list[dict[str, Any]], due: list[dict[str, Any]]) -> None:
+    if added:
+        connection.execute(insert(events), added)
+        connection.execute(insert(outbox), due)

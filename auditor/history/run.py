@@ -1,0 +1,363 @@
+"""The history while a run goes: what it finds is told from what was, in one transaction with what is to be sent."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, insert, select, update
+
+from auditor.history import life, statements
+from auditor.history.documents import document, is_storable, read_finding, read_resolution, storable
+from auditor.history.life import OPEN, Known
+from auditor.history.outbox import Sending
+from auditor.history.tables import documents, findings, runs, transitions, verdicts
+from auditor.model import Finding, Resolution, Status, Verdict, event_id
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import Connection, Insert, RowMapping, Update
+
+    from auditor.history.events import Event
+    from auditor.history.looking import Begun, Look
+    from auditor.model import Place
+
+_OPEN = sorted(OPEN)
+"""As the statements take it."""
+
+
+class OpenRun:
+    """One run's findings on their way through the history; each call is one transaction."""
+
+    def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], run: Begun) -> None:
+        """Begin the run, or go on with it where it has begun before.
+
+        :raises UsageError: where it has finished, or another has begun since.
+        """
+        self._transaction = transaction
+        self._run = run
+        with transaction() as connection:
+            self._sequence = statements.begun(
+                connection, run.run_id, run.started_at, run.config_digest, run.scope
+            )
+            last = connection.scalar(select(func.max(findings.c.id)))
+            self._next_finding = 1 + (last or 0)
+            self._sending = Sending(connection, run.run_id, run.destinations)
+
+    # What was found
+
+    def see(self, found: Sequence[Finding]) -> list[Finding]:
+        """Return these findings as they stand in their life, and remember them."""
+        told: list[Finding] = []
+        with self._transaction() as connection:
+            rest = iter(found)
+            while batch := list(islice(rest, statements.AT_ONCE)):
+                told += self._see(connection, batch)
+        return told
+
+    def _see(self, connection: Connection, batch: Sequence[Finding]) -> list[Finding]:
+        before = {
+            row.finding_id: row
+            for row in connection.execute(
+                statements.BY_ID, {"ids": [finding.finding_id for finding in batch]}
+            )
+        }
+        seen: dict[str, Finding] = {}
+        added: list[dict[str, Any]] = []
+        changed: list[dict[str, Any]] = []
+        written: list[dict[str, Any]] = []
+        rewritten: list[dict[str, Any]] = []
+        turned: list[dict[str, Any]] = []
+        again: list[int] = []
+        said: list[tuple[Finding, bytes]] = []
+        counted: Counter[Status] = Counter()
+        for finding in batch:
+            known_as = finding.finding_id
+            if known_as in seen:
+                continue  # once more in one batch: the first stands
+            row = before.get(known_as)
+            was_found = row is not None and row.found_run == self._sequence
+            was = None if row is None else Status(row.status)
+            status = was if was_found and was is not None else life.found(was)
+            told = replace(
+                finding,
+                status=status,
+                event_id=event_id(known_as, self._run.run_id, status),
+                first_seen=self._run.started_at if row is None else row.first_seen,
+                resolution=None,
+            )
+            seen[known_as] = told
+            if was_found:
+                continue
+            body = document(told)
+            said.append((told, body))
+            counted[status] += 1
+            digest = self._run.policies[finding.policy].digest
+            if row is None:
+                key = self._next_finding
+                self._next_finding += 1
+                added.append(self._added(key, told, digest))
+                written.append({"finding": key, "body": body})
+            else:
+                key = row.id
+                changed.append(
+                    {
+                        "key": key,
+                        "to": status,
+                        "severity_now": told.severity,
+                        "run": self._sequence,
+                        "by": digest,
+                    }
+                )
+                rewritten.append({"key": key, "now": body})
+                if row.told_run == self._sequence:
+                    # It was told of as not found, by a place that is done again.
+                    counted[Status(row.status)] -= 1
+                    again.append(key)
+            if was is not status:
+                turned.append(_turned(key, self._sequence, status, None))
+        _many(connection, insert(findings), added)
+        _many(connection, statements.FOUND, changed)
+        _many(connection, insert(documents), written)
+        _many(connection, statements.REWRITTEN, rewritten)
+        _turn(connection, turned, again, self._sequence)
+        self._count(connection, counted)
+        self._sending.send(connection, said)
+        return [seen[finding.finding_id] for finding in batch]
+
+    def _added(self, key: int, finding: Finding, digest: str) -> dict[str, Any]:
+        arn = finding.resource_arn
+        return {
+            "id": key,
+            "finding_id": finding.finding_id,
+            "policy": finding.policy,
+            "account_id": finding.account_id,
+            "region": finding.region,
+            "resource_arn": storable(arn),
+            # Of one that can't be kept as it is it could not be told whether it was read.
+            "of_record": arn == finding.related.get("record_arn") and is_storable(arn),
+            "severity": finding.severity,
+            "status": finding.status,
+            "first_seen": self._run.started_at,
+            "first_run": self._sequence,
+            "found_run": self._sequence,
+            "told_run": self._sequence,
+            "found_with": digest,
+            "looked_with": digest,
+            "looked_run": self._sequence,
+            "unsaid": False,
+        }
+
+    # What was not found
+
+    def settle(self, place: Place, look: Look, was_read: Callable[[str], bool]) -> list[Finding]:
+        """Return the findings of a place that were open and were not found, once all of its targets have verdicts.
+
+        :param was_read: whether the record of this ARN was read in this run, or may have been: where a record
+            came without an ARN, it may be any.
+        """
+        with self._transaction() as connection:
+            rows = connection.execute(
+                statements.UNFOUND_OF_PLACE,
+                {"account": place.account.id, "region": place.region, "run": self._sequence, "open": _OPEN},
+            ).mappings()
+            return self._not_found(connection, rows.all(), look, was_read)
+
+    def conclude(self, look: Look) -> Iterator[list[Finding]]:
+        """Yield what no place has told of: of accounts, Regions and policies that are out of the plan, and retired."""
+        after = 0
+        while True:
+            with self._transaction() as connection:
+                rows = (
+                    connection.execute(
+                        statements.UNTOLD, {"after": after, "run": self._sequence, "open": _OPEN}
+                    )
+                    .mappings()
+                    .all()
+                )
+                if not rows:
+                    return
+                after = rows[-1]["id"]
+                # What was read where no place was settled is not known.
+                told = self._not_found(connection, rows, look, lambda _arn: True)
+            yield told
+
+    def _not_found(
+        self, connection: Connection, rows: Sequence[RowMapping], look: Look, was_read: Callable[[str], bool]
+    ) -> list[Finding]:
+        told: list[Finding] = []
+        said: list[tuple[Finding, bytes]] = []
+        changed: list[dict[str, Any]] = []
+        turned: list[dict[str, Any]] = []
+        again: list[int] = []
+        counted: Counter[Status] = Counter()
+        for row in rows:
+            was = Status(row["status"])
+            if was is Status.RESOLVED:
+                # Retired, or told of before by a place that is done again.
+                resolution = read_resolution(row["resolution"], row["why"])
+                word = life.Word(was, resolution, row["looked_with"])
+            else:
+                word = life.not_found(self._known(row), look, was_read)
+            finding = self._as_told(row, word, look)
+            told.append(finding)
+            said.append((finding, document(finding)))
+            changed.append(
+                {
+                    "key": row["id"],
+                    "to": word.status,
+                    "kind": word.resolution.kind,
+                    "because": word.resolution.why,
+                    "by": word.looked_with,
+                    "looked": row["looked_run"] if word.looked_with == row["looked_with"] else self._sequence,
+                    "run": self._sequence,
+                }
+            )
+            counted[word.status] += 1
+            if row["told_run"] == self._sequence:
+                counted[was] -= 1
+                again.append(row["id"])
+            if was is not word.status or row["unsaid"]:
+                turned.append(_turned(row["id"], self._sequence, word.status, word.resolution))
+        _many(connection, statements.NOT_FOUND, changed)
+        _turn(connection, turned, again, self._sequence)
+        self._count(connection, counted)
+        self._sending.send(connection, said, perhaps_sent=bool(again))
+        return told
+
+    def _known(self, row: RowMapping) -> Known:
+        # Settings that this very run was the first to look with are no others for a place that is done again.
+        first_look = row["looked_run"] == self._sequence
+        return Known(
+            policy=row["policy"],
+            account_id=row["account_id"],
+            region=row["region"],
+            resource_arn=row["resource_arn"],
+            of_record=row["of_record"],
+            status=Status(row["status"]),
+            found_with=row["found_with"],
+            looked_with="" if first_look else row["looked_with"],
+        )
+
+    def _as_told(self, row: RowMapping, word: life.Word, look: Look) -> Finding:
+        finding = read_finding(row["body"])
+        waiver = finding.waiver
+        if look.waive is not None:
+            waiver = look.waive(finding.policy, finding.account_id, finding.region, finding.resource_arn)
+        return replace(
+            finding,
+            status=word.status,
+            resolution=word.resolution,
+            first_seen=row["first_seen"],
+            event_id=event_id(finding.finding_id, self._run.run_id, word.status),
+            waiver=waiver,
+            run_id=self._run.run_id,
+        )
+
+    # The end
+
+    def told(self) -> Iterator[list[Finding]]:
+        """Yield what this run has told of so far, as it was told: what a run that goes on has to write again."""
+        after = 0
+        while True:
+            with self._transaction() as connection:
+                rows = (
+                    connection.execute(statements.TOLD, {"after": after, "run": self._sequence})
+                    .mappings()
+                    .all()
+                )
+            if not rows:
+                return
+            after = rows[-1]["id"]
+            yield [self._told_before(row) for row in rows]
+
+    def _told_before(self, row: RowMapping) -> Finding:
+        status = Status(row["status"])
+        finding = read_finding(row["body"])
+        return replace(
+            finding,
+            status=status,
+            resolution=read_resolution(row["resolution"], row["why"]) if row["why"] is not None else None,
+            first_seen=row["first_seen"],
+            event_id=event_id(finding.finding_id, self._run.run_id, status),
+            run_id=self._run.run_id,
+        )
+
+    def post(self, events: Sequence[Event]) -> None:
+        """Put events that are no findings into the outbox of every destination, each once."""
+        with self._transaction() as connection:
+            self._sending.post(connection, events)
+
+    def finish(
+        self, record: Mapping[str, Any], coverage: Iterable[Mapping[str, Any]], events: Sequence[Event] = ()
+    ) -> None:
+        """End the run.
+
+        :param record: run.json.
+        :param coverage: its coverage lines, `Ledger.lines()`.
+        :param events: the last that are to be sent of it.
+        """
+        with self._transaction() as connection:
+            rest = filter(None, (self._verdict(line) for line in coverage))
+            while batch := list(islice(rest, statements.AT_ONCE)):
+                connection.execute(insert(verdicts), batch)
+            self._sending.post(connection, events)
+            connection.execute(
+                update(runs)
+                .where(runs.c.sequence == self._sequence)
+                .values(
+                    finished_at=record["finished_at"],
+                    versions=json.dumps(record["versions"]),
+                    targets=json.dumps(record["totals"]["targets"]),
+                    coverage_percent=record["coverage_percent"],
+                    coverage_percent_after_accepted=record["coverage_percent_after_accepted"],
+                    exit_code=record["exit_code"],
+                )
+            )
+
+    def _verdict(self, line: Mapping[str, Any]) -> dict[str, Any] | None:
+        if line["verdict"] == Verdict.COMPLETE:
+            return None
+        return {
+            "run": self._sequence,
+            "account_id": line["account_id"],
+            "region": line["region"],
+            "source": line["source"],
+            "verdict": line["verdict"],
+            "reason": line["reason"],
+            "accepted": line["accepted"] is not None,
+        }
+
+    def _count(self, connection: Connection, counted: Counter[Status]) -> None:
+        changes = {
+            status.value: runs.c[status.value] + number for status, number in counted.items() if number
+        }
+        if changes:
+            connection.execute(update(runs).where(runs.c.sequence == self._sequence).values(changes))
+
+
+def _many(connection: Connection, statement: Insert | Update, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        connection.execute(statement, rows)
+
+
+def _turned(key: int, run: int, status: Status, resolution: Resolution | None) -> dict[str, Any]:
+    return {
+        "finding": key,
+        "run": run,
+        "status": status,
+        "resolution": resolution and resolution.kind,
+        "why": resolution and resolution.why,
+    }
+
+
+def _turn(connection: Connection, turned: list[dict[str, Any]], again: list[int], run: int) -> None:
+    if again and turned:
+        # A place that is done again may turn a finding twice in one run: its last word stands.
+        connection.execute(statements.UNTURNED, {"keys": again, "run": run})
+    _many(connection, insert(transitions), turned)

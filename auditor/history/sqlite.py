@@ -1,0 +1,49 @@
+"""A history in a file of SQLite's."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.pool import NullPool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy import Connection, Engine
+
+    from auditor.config import SQLiteStore
+
+_BUSY_S = 10.0
+"""How long SQLite waits for whoever reads or delivers at the same time."""
+
+
+def engine(store: SQLiteStore, *, writing: bool) -> Engine:
+    """Return what connects to the file, which is made where it is to be written and is not there."""
+    made = create_engine(
+        "sqlite://", creator=lambda: _connect(store.path, writing=writing), poolclass=NullPool
+    )
+
+    @event.listens_for(made, "begin")
+    def begin(connection: Connection) -> None:
+        # Python's module would begin at the first change, when what was read before it may be stale.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+    return made
+
+
+def _connect(path: Path, *, writing: bool) -> sqlite3.Connection:
+    url = f"file:{quote(str(path.absolute()))}?mode={'rwc' if writing else 'rw'}"
+    connection = sqlite3.connect(url, _BUSY_S, uri=True, isolation_level=None, check_same_thread=False)
+    try:
+        if writing:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # What was told as delivered, or as resolved, must not be undone by a power cut.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

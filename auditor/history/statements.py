@@ -1,0 +1,105 @@
+"""The statements of a run: made once, since to make one costs more than to run it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import bindparam, delete, false, func, insert, or_, select, update
+
+from auditor.errors import UsageError
+from auditor.history.tables import documents, findings, runs, transitions
+from auditor.model import shown
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+AT_ONCE = 500
+"""Findings that are looked up, and written, with one statement: SQLite takes 32,766 variables in one, others fewer."""
+
+_told = findings.c.told_run == bindparam("run")
+_open = findings.c.status.in_(bindparam("open", expanding=True))
+
+BY_ID = select(
+    findings.c.id,
+    findings.c.finding_id,
+    findings.c.status,
+    findings.c.first_seen,
+    findings.c.found_run,
+    findings.c.told_run,
+).where(findings.c.finding_id.in_(bindparam("ids", expanding=True)))
+
+FOUND = (
+    update(findings)
+    .where(findings.c.id == bindparam("key"))
+    .values(
+        status=bindparam("to"),
+        severity=bindparam("severity_now"),
+        resolution=None,
+        why=None,
+        found_run=bindparam("run"),
+        told_run=bindparam("run"),
+        found_with=bindparam("by"),
+        looked_with=bindparam("by"),
+        looked_run=bindparam("run"),
+        unsaid=false(),
+    )
+)
+REWRITTEN = update(documents).where(documents.c.finding == bindparam("key")).values(body=bindparam("now"))
+
+_with_document = select(findings, documents.c.body).join(documents, documents.c.finding == findings.c.id)
+
+UNFOUND_OF_PLACE = _with_document.where(
+    findings.c.account_id == bindparam("account"),
+    findings.c.region == bindparam("region"),
+    or_(_open, _told),
+    findings.c.found_run != bindparam("run"),
+).order_by(findings.c.id)
+
+UNTOLD = (
+    _with_document.where(findings.c.id > bindparam("after"), ~_told, or_(_open, findings.c.unsaid))
+    .order_by(findings.c.id)
+    .limit(AT_ONCE)
+)
+
+TOLD = _with_document.where(findings.c.id > bindparam("after"), _told).order_by(findings.c.id).limit(AT_ONCE)
+
+NOT_FOUND = (
+    update(findings)
+    .where(findings.c.id == bindparam("key"))
+    .values(
+        status=bindparam("to"),
+        resolution=bindparam("kind"),
+        why=bindparam("because"),
+        looked_with=bindparam("by"),
+        looked_run=bindparam("looked"),
+        told_run=bindparam("run"),
+        unsaid=false(),
+    )
+)
+
+UNTURNED = delete(transitions).where(
+    transitions.c.run == bindparam("run"), transitions.c.finding.in_(bindparam("keys", expanding=True))
+)
+
+
+def begun(connection: Connection, run_id: str, started_at: str, config_digest: str, scope: str) -> int:
+    """Return the number of this run, which begins or goes on.
+
+    :raises UsageError: where it has finished, or another has begun since: what is known is what that one found.
+    """
+    last = connection.scalar(select(func.max(runs.c.sequence))) or 0
+    before = connection.execute(
+        select(runs.c.sequence, runs.c.finished_at).where(runs.c.run_id == run_id)
+    ).one_or_none()
+    if before is not None and before.finished_at is not None:
+        raise UsageError(f"run {shown(run_id)} has finished, as the history says; begin a new one")
+    if before is not None and before.sequence != last:
+        raise UsageError(
+            f"run {shown(run_id)} can't go on: another has begun since, as the history says; begin a new one"
+        )
+    if before is not None:
+        return int(before.sequence)
+    counts = dict.fromkeys(("new", "recurring", "reopened", "not_seen", "resolved"), 0)
+    row = {"run_id": run_id, "started_at": started_at, "config_digest": config_digest, "scope": scope}
+    connection.execute(insert(runs), row | counts | {"sequence": last + 1})
+    return int(last) + 1

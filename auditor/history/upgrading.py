@@ -1,0 +1,65 @@
+"""The version of a store: an older one is brought up to date, a newer one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, select, table
+from sqlalchemy.sql.expression import column
+
+from auditor.errors import UsageError
+from auditor.history import migrations
+from auditor.history.tables import HEAD, VERSION_TABLE, metadata
+from auditor.model import shown
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+_VERSION = table(VERSION_TABLE, column("version_num"))
+
+
+def version(connection: Connection) -> str | None:
+    """Return the revision that the store is at; None where there is no history in it yet."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.scalar(select(_VERSION.c.version_num))
+
+
+def check(connection: Connection, name: str) -> bool:
+    """Say whether the store is at the version of this program; False where it has yet to be brought there.
+
+    :raises UsageError: where it was made by a newer one, or holds something else than a history.
+    """
+    found = version(connection)
+    if found is None:
+        others = set(inspect(connection).get_table_names()) & set(metadata.tables)
+        if others:
+            raise UsageError(
+                f"the history {shown(name)}: holds tables that are not the auditor's "
+                f"({', '.join(sorted(others))}); name another place"
+            )
+        return False
+    if found != HEAD and found not in _revisions():
+        raise UsageError(
+            f"the history {shown(name)} was made by a newer auditor (its version is {shown(found)}, the newest known "
+            f"here {HEAD}); use that auditor, or name another place"
+        )
+    return found == HEAD
+
+
+def upgrade(connection: Connection, to: str = "head") -> None:
+    """Bring the store to a revision, in the transaction that the connection is in."""
+    # Half of the time that it takes to open a history, and needed once in its life.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__path__[0])).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, to)
+
+
+def _revisions() -> set[str]:
+    versions = Path(migrations.__path__[0]) / "versions"
+    return {each.stem for each in versions.glob("r*.py")}
