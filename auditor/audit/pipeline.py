@@ -29,6 +29,7 @@ from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.organization import find_accounts
 from auditor.audit.place import PlaceAudit
 from auditor.audit.record import Condition, Exit, Result, conditions, run_record
+from auditor.audit.start import run_start
 from auditor.audit.tally import Tally
 from auditor.audit.writing import Writer, check_formats
 from auditor.aws.clients import open_clients
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from auditor.audit.writing import Patience
     from auditor.aws.clients import Clients
     from auditor.config import Config
+    from auditor.formats import RunStart
     from auditor.inventory import Inventory, Plan
     from auditor.model import Finding, Place
 
@@ -144,7 +146,7 @@ class _Run:
                     raise InterruptedRun(int(self._stopped_by))
                 self._ledger = Ledger(plan.targets, self._accepted_gaps.accept)
                 with made_folder(folder):
-                    writer = stack.enter_context(Writer(folder, self._options.formats))
+                    writer = stack.enter_context(Writer(folder, self._options.formats, self._start(plan)))
                 self._patience = writer.patience
                 self._patience.ends_by(self._work.deadline + _LAST_WORDS)
                 if self._observer.interval is not None:
@@ -153,6 +155,10 @@ class _Run:
                 result = await self._finish(plan, writer, caller, clients.endpoint_overrides)
             around.cancel_scope.cancel()
         return result
+
+    def _start(self, plan: Plan) -> RunStart:
+        entries = catalogue_of(plan.policies)
+        return run_start(self._run_id, self._now, self._config, self._options.filters, entries, plan.policies)
 
     async def _caller(self, clients: Clients) -> str | None:
         for service, url in clients.endpoint_overrides.items():

@@ -24,7 +24,16 @@ from auditor.model.facts import (
     known,
     stored_gb,
 )
-from auditor.model.finding import Control, Finding, Severity, Status, event_id, finding_id
+from auditor.model.finding import (
+    Control,
+    Finding,
+    Resolution,
+    ResolutionKind,
+    Severity,
+    Status,
+    event_id,
+    finding_id,
+)
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, KeptRecord, SnapshotSource, rfc3339
 from auditor.model.target import (
     ASKED_BESIDES,
@@ -97,6 +106,8 @@ __all__ = [
     "Outcome",
     "Place",
     "Reason",
+    "Resolution",
+    "ResolutionKind",
     "Severity",
     "Snapshot",
     "SnapshotSource",

@@ -34,6 +34,38 @@ class Status(StrEnum):
 
     UNTRACKED = "untracked"
     """There is no history to tell."""
+    NEW = "new"
+    """No run before this one found it."""
+    RECURRING = "recurring"
+    """The run before found it too."""
+    REOPENED = "reopened"
+    """It was resolved once, and has come back."""
+    NOT_SEEN = "not_seen"
+    """It was found before, and this run could not look for it: it stands until one does."""
+    RESOLVED = "resolved"
+    """It was found before, and all that it rested on was read: it is not there any more."""
+
+
+class ResolutionKind(StrEnum):
+    """How a finding came to its end."""
+
+    CONDITION_CLEARED = "condition-cleared"
+    """The resource is there, and keeps the policy."""
+    RESOURCE_GONE = "resource-gone"
+    POLICY_CHANGED = "policy-changed"
+    """The policy itself is another, and does not find it."""
+    RETIRED = "retired"
+    """Somebody took the account out of scope: nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Why a finding is not among those that this run saw."""
+
+    kind: ResolutionKind | None
+    """None where it is not resolved but not seen."""
+    why: str
+    """In words; for one that is not seen, why it could not be looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +105,8 @@ class Finding:
     cost: Cost | None
     waiver: Waived | None
     """It is written all the same, and does not count for `--fail-on`."""
-    resolution: None
+    resolution: Resolution | None
+    """There for the statuses `not_seen` and `resolved` alone."""
     first_seen: str | None
     observed_at: str
     run_id: str
