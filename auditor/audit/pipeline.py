@@ -157,8 +157,7 @@ class _Run:
         return result
 
     def _start(self, plan: Plan) -> RunStart:
-        entries = catalogue_of(plan.policies)
-        return run_start(self._run_id, self._now, self._config, self._options.filters, entries, plan.policies)
+        return run_start(self._run_id, self._now, self._config, self._options.filters, plan.policies)
 
     async def _caller(self, clients: Clients) -> str | None:
         for service, url in clients.endpoint_overrides.items():
