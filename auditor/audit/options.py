@@ -20,6 +20,13 @@ class FormatRequest:
     name: str
     path: str | None = None
     """`-` is standard output; None is the run's folder."""
+    variant: str | None = None
+    """Such as the version of a schema; None is the format's default."""
+
+    @property
+    def asked(self) -> str:
+        """What stands before the path, as it was asked for."""
+        return self.name if self.variant is None else f"{self.name}:{self.variant}"
 
 
 @dataclass(frozen=True, slots=True)

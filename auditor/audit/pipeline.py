@@ -25,6 +25,7 @@ from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
 from auditor.audit.preparing import begin, prepare
 from auditor.audit.published import lightsails_word
+from auditor.audit.start import run_start
 from auditor.audit.stopping import Stopping
 from auditor.audit.writing import Writer
 from auditor.aws.opt_in import EnabledRegions
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from auditor.audit.preparing import Ready, Run
     from auditor.audit.record import Result
     from auditor.config import Config
+    from auditor.formats import RunStart
     from auditor.model import Finding, Place
 
 _OPEN_FOR_EACH = 8
@@ -85,7 +87,7 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
             with made_folder(run.folder):
-                writer = stack.enter_context(Writer(run.folder, run.options.formats))
+                writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
             stopping.limit(writer.patience)
             if observer.interval is not None:
                 around.start_soon(_tell_progress, observer, observer.interval, books, run.began_at)
@@ -93,6 +95,10 @@ async def _audit(run: Run, observer: Observer) -> Result:
             result = await close(audited, writer, stopping)
         around.cancel_scope.cancel()
     return result
+
+
+def _start(run: Run, ready: Ready) -> RunStart:
+    return run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
 
 
 async def _tell_progress(observer: Observer, interval: float, books: Books, began_at: float) -> None:

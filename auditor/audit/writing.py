@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectReceiveStream
 
     from auditor.coverage import Ledger
-    from auditor.formats import Format, Output
+    from auditor.formats import Format, Output, RunStart
     from auditor.model import Finding
 
 log = structlog.get_logger()
@@ -52,14 +53,34 @@ def check_formats(requests: Sequence[FormatRequest], folder: Path, config_path: 
             near = difflib.get_close_matches(request.name, list(formats()), 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(formats())}"
             raise UsageError(f"-f {shown(request.name)}: no such format; {hint}")
+        _check_variant(request)
+        _check_installed(request)
         if request == FormatRequest("jsonl"):
             continue  # which every run's folder holds anyway
         path = place_of(request, folder)
         place = Path(path) if path == STDOUT else Path(path).absolute().resolve()
         if place in taken:
             text = f"would be written to the place of {taken[place]}; name another"
-            raise UsageError(f"-f {request.name}={shown(path)}: {text}")
-        taken[place] = f"-f {request.name}"
+            raise UsageError(f"-f {request.asked}={shown(path)}: {text}")
+        taken[place] = f"-f {request.asked}"
+
+
+def _check_variant(request: FormatRequest) -> None:
+    there = formats()[request.name].variants
+    if request.variant is None or request.variant in there:
+        return
+    if not there:
+        text = f"{request.name} has no variants; write -f {request.name}"
+    else:
+        text = f"no such variant of {request.name}; there are {', '.join(there)}"
+    raise UsageError(f"-f {shown(request.asked)}: {text}")
+
+
+def _check_installed(request: FormatRequest) -> None:
+    needs = formats()[request.name].needs
+    if needs is not None and find_spec(needs) is None:
+        install = f"pip install 'auditor[{request.name}]'"
+        raise UsageError(f"-f {request.name}: {needs} is not installed; install it: {install}")
 
 
 class Patience:
@@ -153,7 +174,7 @@ class Sink:
 class Writer:
     """Everything that a run writes."""
 
-    def __init__(self, folder: Path, requests: Sequence[FormatRequest]) -> None:
+    def __init__(self, folder: Path, requests: Sequence[FormatRequest], start: RunStart) -> None:
         """Open the outputs.
 
         :raises SinkError: where one can't be opened; none is left behind then.
@@ -164,12 +185,12 @@ class Writer:
         own = FormatRequest("jsonl", str(folder / formats()["jsonl"].file_name))
         with ExitStack() as undo:
             self.sinks = []
-            for name, path in dict.fromkeys(
-                (request.name, place_of(request, folder)) for request in (own, *requests)
+            for name, variant, path in dict.fromkeys(
+                (request.name, request.variant, place_of(request, folder)) for request in (own, *requests)
             ):
                 output = open_output(path)
                 undo.callback(output.discard)
-                self.sinks.append(Sink(formats()[name](), output, self.patience))
+                self.sinks.append(Sink(formats()[name](start, variant), output, self.patience))
             undo.pop_all()
 
     def __enter__(self) -> Self:

@@ -24,16 +24,21 @@ if TYPE_CHECKING:
 def format_requests(asked: Sequence[str]) -> tuple[FormatRequest, ...]:
     """Return what the `-f` options ask for.
 
-    :raises UsageError: where a path is missing.
+    :raises UsageError: where a path or variant is missing.
     """
     requests: list[FormatRequest] = []
     for text in asked:
-        name, equals, path = text.partition("=")
+        before, equals, path = text.partition("=")
         if equals and not path:
             raise UsageError(
-                f"-f {shown(text)}: no path after the =; write -f {shown(name)} for the run's folder"
+                f"-f {shown(text)}: no path after the =; write -f {shown(before)} for the run's folder"
             )
-        requests.append(FormatRequest(name, path or None))
+        name, colon, variant = before.partition(":")
+        if colon and not variant:
+            raise UsageError(
+                f"-f {shown(text)}: no variant after the :; write -f {shown(name)} for the usual"
+            )
+        requests.append(FormatRequest(name, path or None, variant or None))
     return tuple(requests)
 
 

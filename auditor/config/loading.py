@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -80,6 +80,14 @@ class Config:
     """In the file's order, those that have ended included."""
     organization: Organization | None = None
     """Where more accounts come from; None where the list is all."""
+    policy_lines: Mapping[str, int] = field(default_factory=dict)
+    """The line of each policy that is named, by its id."""
+    policies_line: int = 1
+    """The line of `policies`; the first one where the file does not have it."""
+
+    def line_of_policy(self, policy: str) -> int:
+        """Return where in the file a policy is set, or where it would be."""
+        return self.policy_lines.get(policy, self.policies_line)
 
     @property
     def hub(self) -> Account | None:
@@ -154,6 +162,8 @@ def load_config(
         waivers=waivers,
         accepted_gaps=accepted_gaps,
         organization=organization,
+        policy_lines=_policy_lines(root.node),
+        policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
     )
 
 
@@ -206,6 +216,13 @@ def _lines(root: MappingNode, key: str) -> list[int]:
         if written and isinstance(written.node, ListNode)
         else []
     )
+
+
+def _policy_lines(root: MappingNode) -> Mapping[str, int]:
+    written = root.children.get("policies")
+    if written is None or not isinstance(written.node, MappingNode):
+        return {}
+    return {policy: child.line for policy, child in written.node.children.items()}
 
 
 def _refuse_later_keys(root: MappingNode, faults: Faults) -> None:

@@ -4,5 +4,16 @@ from auditor.formats.catalogue import formats
 from auditor.formats.contract import Format
 from auditor.formats.encoding import encoded, encoded_line
 from auditor.formats.output import STDOUT, Output, open_output
+from auditor.formats.start import JudgedPolicy, RunStart
 
-__all__ = ["STDOUT", "Format", "Output", "encoded", "encoded_line", "formats", "open_output"]
+__all__ = [
+    "STDOUT",
+    "Format",
+    "JudgedPolicy",
+    "Output",
+    "RunStart",
+    "encoded",
+    "encoded_line",
+    "formats",
+    "open_output",
+]

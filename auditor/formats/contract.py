@@ -1,4 +1,7 @@
-"""What a format is: a module of this room that defines `OutputFormat`; the module's name is the format's."""
+"""What a format is: a module of this room that defines `OutputFormat`; the module's name is the format's.
+
+The class's docstring is a line that says what the format is for: it stands in the list of formats.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from auditor.formats.start import RunStart
     from auditor.model import Finding
 
 
@@ -16,6 +20,18 @@ class Format(ABC):
 
     file_name: ClassVar[str]
     """The file's name in the run's folder, where no path is given."""
+    variants: ClassVar[tuple[str, ...]] = ()
+    """What may stand behind a colon after the format's name, such as a version; the first is the default."""
+    needs: ClassVar[str | None] = None
+    """The package that it writes by, which comes with the extra of the format's name; None where it needs none."""
+
+    def __init__(self, start: RunStart, variant: str | None = None) -> None:
+        """Begin a document.
+
+        :param variant: one of `variants`; None is the first of them.
+        """
+        self.start = start
+        self.variant = variant or (self.variants[0] if self.variants else None)
 
     def head(self) -> bytes:
         """Return what stands before the first finding."""

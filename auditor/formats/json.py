@@ -10,15 +10,17 @@ from auditor.formats.encoding import encoded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from auditor.formats.start import RunStart
     from auditor.model import Finding
 
 
 class OutputFormat(Format):
-    """Written as it comes: an item a line."""
+    """One document for programs that want all of a run: findings, every target's coverage, and run.json."""
 
     file_name = "report.json"
 
-    def __init__(self) -> None:
+    def __init__(self, start: RunStart, variant: str | None = None) -> None:
+        super().__init__(start, variant)
         self._separator = b"\n"
 
     def head(self) -> bytes:

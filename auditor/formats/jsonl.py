@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class OutputFormat(Format):
-    """Findings alone: gaps are the business of coverage.jsonl, which stands beside it."""
+    """Findings alone, a line each, for programs; gaps stand beside it in coverage.jsonl, the scope in run.json."""
 
     file_name = "findings.jsonl"
 

@@ -106,6 +106,7 @@ class Finding:
     waiver: Waived | None
     """It is written all the same, and does not count for `--fail-on`."""
     resolution: Resolution | None
+    """There for the statuses `not_seen` and `resolved` alone."""
     first_seen: str | None
     observed_at: str
     run_id: str

@@ -41,6 +41,11 @@ def test_a_format_that_there_is_not_is_told_with_the_nearest(tmp_path: Path) -> 
         check_formats([FormatRequest("jsnl")], tmp_path, "accounts.yaml")
 
 
+def test_a_variant_of_a_format_that_has_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^-f json:1\.6: json has no variants; write -f json$"):
+        check_formats([FormatRequest("json", None, "1.6")], tmp_path, "accounts.yaml")
+
+
 def test_what_every_folder_holds_may_be_asked_for_too(tmp_path: Path) -> None:
     check_formats([FormatRequest("jsonl"), FormatRequest("json")], tmp_path, "accounts.yaml")
 

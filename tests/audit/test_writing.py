@@ -19,6 +19,7 @@ from auditor.formats import formats
 from auditor.formats.output import Output
 from auditor.model import EXPORT_RECORDS, Account, ExportRecord, Finding, Outcome, Target
 from auditor.policies import Breach, Found, catalogue
+from tests.formats.made import START
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -88,7 +89,7 @@ class Stuck(InMemory):
 
 
 def jsonl_to(output: Output) -> Sink:
-    return Sink(formats()["jsonl"](), output, Patience())
+    return Sink(formats()["jsonl"](START), output, Patience())
 
 
 def names_in(folder: Path) -> set[str]:
@@ -128,7 +129,7 @@ async def test_a_sink_does_not_keep_a_runs_findings_until_its_end() -> None:
 @pytest.mark.parametrize("name", ["jsonl", "json"])
 async def test_a_sink_that_failed_takes_no_more_and_keeps_the_first_reason(name: str) -> None:
     output = InMemory("first reason", "second reason")
-    sink = Sink(formats()[name](), output, Patience())
+    sink = Sink(formats()[name](START), output, Patience())
     await sink.add([finding("a", LARGE)])
     assert sink.error == "first reason"
     await sink.add([finding("b", LARGE)])
@@ -150,7 +151,7 @@ async def test_a_sink_that_fails_at_the_very_end_says_so() -> None:
 
 async def test_an_output_that_takes_nothing_is_given_up_when_the_run_has_to_end() -> None:
     output, patience = Stuck(), Patience()
-    sink = Sink(formats()["jsonl"](), output, patience)
+    sink = Sink(formats()["jsonl"](START), output, patience)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(sink.add, [finding("a", LARGE)])
@@ -162,8 +163,8 @@ async def test_an_output_that_takes_nothing_is_given_up_when_the_run_has_to_end(
 
 
 async def test_an_output_that_takes_nothing_costs_the_others_nothing(tmp_path: Path) -> None:
-    writer, output = Writer(tmp_path, []), Stuck()
-    writer.sinks.insert(0, Sink(formats()["jsonl"](), output, writer.patience))
+    writer, output = Writer(tmp_path, [], START), Stuck()
+    writer.sinks.insert(0, Sink(formats()["jsonl"](START), output, writer.patience))
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(write, writer, [finding("a", LARGE)], [finding("b", LARGE)])
@@ -176,7 +177,7 @@ async def test_an_output_that_takes_nothing_costs_the_others_nothing(tmp_path: P
 
 
 async def test_a_writer_writes_the_findings_the_ledger_and_the_run(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, [])
+    writer = Writer(tmp_path, [], START)
     await write(writer, [finding("a")], [finding("b"), finding("c")])
     assert writer.errors == []
     assert names_in(tmp_path) == {"findings.jsonl", "coverage.jsonl", "run.json"}
@@ -188,13 +189,13 @@ async def test_a_writer_writes_the_findings_the_ledger_and_the_run(tmp_path: Pat
 
 
 async def test_a_run_that_found_nothing_has_its_files_all_the_same(tmp_path: Path) -> None:
-    await write(Writer(tmp_path, []))
+    await write(Writer(tmp_path, [], START))
     assert (tmp_path / "findings.jsonl").read_bytes() == b""
     assert names_in(tmp_path) == {"findings.jsonl", "coverage.jsonl", "run.json"}
 
 
 async def test_nothing_has_its_name_before_the_end(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, [FormatRequest("json")])
+    writer = Writer(tmp_path, [FormatRequest("json")], START)
     assert names_in(tmp_path) == {"findings.jsonl.part", "report.json.part"}
     await write(writer)
     assert names_in(tmp_path) == {"findings.jsonl", "report.json", "coverage.jsonl", "run.json"}
@@ -209,7 +210,7 @@ async def test_formats_go_where_they_are_asked_to_go(tmp_path: Path) -> None:
         FormatRequest("jsonl", str(tmp_path / "mine.jsonl")),
         FormatRequest("jsonl"),
     ]
-    writer = Writer(folder, requests)
+    writer = Writer(folder, requests, START)
     await write(writer, [finding("a")], [finding("b")])
     assert writer.errors == []
     assert names_in(folder) == {"findings.jsonl", "report.json", "coverage.jsonl", "run.json"}
@@ -229,12 +230,12 @@ async def test_where_one_output_can_not_be_opened_none_is_left_behind(tmp_path: 
         FormatRequest("jsonl", "x"),
     ]
     with pytest.raises(SinkError, match=place):
-        Writer(tmp_path, requests)
+        Writer(tmp_path, requests, START)
     assert names_in(tmp_path) == {"a-folder"}
 
 
 async def test_one_output_that_fails_does_not_hold_up_the_others(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, [FormatRequest("json")])
+    writer = Writer(tmp_path, [FormatRequest("json")], START)
     (tmp_path / "report.json.part").unlink()
     await write(writer, [finding("a")])
     (error,) = writer.errors
@@ -247,7 +248,7 @@ async def test_one_output_that_fails_does_not_hold_up_the_others(tmp_path: Path)
 async def test_a_ledger_or_record_that_can_not_be_written_is_told_and_the_rest_is_kept(
     tmp_path: Path, name: str
 ) -> None:
-    writer = Writer(tmp_path, [])
+    writer = Writer(tmp_path, [], START)
     (tmp_path / name).mkdir()
     await write(writer, [finding("a")])
     (error,) = writer.errors
@@ -257,7 +258,7 @@ async def test_a_ledger_or_record_that_can_not_be_written_is_told_and_the_rest_i
 
 
 async def test_a_disk_that_fills_is_told_and_half_a_file_does_not_look_whole(tmp_path: Path) -> None:
-    writer = Writer(tmp_path, [])
+    writer = Writer(tmp_path, [], START)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
     try:

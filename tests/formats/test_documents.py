@@ -11,15 +11,15 @@ import pytest
 
 import auditor
 from auditor.formats import Format, formats
-from auditor.model import Control, Finding, Severity, Status
+from tests.formats.made import COVERAGE, RUN, START, finding, write, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
+    from auditor.model import Finding
+
 HOSTILE = "\x1b[2J\u2028\x85\u202e\x7f\U000e0001 =1+1 <b>"
-COVERAGE = [{"schema": "auditor.coverage/1", "region": "r", "error_message": HOSTILE}]
-RUN = {"schema": "auditor.run/1", "exit_code": 0}
 
 FORMAT = """
 from auditor.formats.contract import Format
@@ -30,43 +30,6 @@ class OutputFormat(Format):
     def findings(self, findings):
         return b""
 """
-
-
-def finding(name: str = "export-1", **fields: Any) -> Finding:
-    usual = Finding(
-        schema="auditor.finding/1",
-        finding_id="f" * 64,
-        event_id="e" * 64,
-        policy="stuck-export",
-        severity=Severity.MEDIUM,
-        status=Status.UNTRACKED,
-        partition="aws",
-        account_id="111122223333",
-        account_name=None,
-        region="us-east-1",
-        resource_arn="arn:record",
-        resource_type="ExportSnapshotRecord",
-        resource_name=name,
-        related={"record_arn": "arn:record", "state": None},
-        message="It started and has not ended.",
-        remediation="Look.",
-        evidence={"disks": [{"path": "/dev/xvda", "size_gb": 700}]},
-        controls=(Control("NIST", "CM-8", "organisational"),),
-        cost=None,
-        waiver=None,
-        resolution=None,
-        first_seen=None,
-        observed_at="2025-03-01T12:00:00Z",
-        run_id="run-1",
-    )
-    return dataclasses.replace(usual, **fields)
-
-
-def written(name: str, *batches: Sequence[Finding]) -> bytes:
-    """All that the format writes in a run that finds these."""
-    output_format = formats()[name]()
-    body = b"".join(map(output_format.findings, batches))
-    return output_format.head() + body + b"".join(output_format.tail(COVERAGE, RUN))
 
 
 def as_json(one: Finding) -> Any:
@@ -133,25 +96,26 @@ def test_jsonl_of_a_run_that_found_nothing_is_empty() -> None:
 
 
 def test_json_is_one_document_with_the_ledger_and_the_run() -> None:
-    document = json.loads(written("json", [finding()]))
+    lines = [line | {"error_message": HOSTILE} for line in COVERAGE]
+    document = json.loads(written("json", [finding()], coverage=lines))
     assert document == {
         "schema": "auditor.report/1",
         "findings": [as_json(finding())],
-        "coverage": COVERAGE,
+        "coverage": lines,
         "run": RUN,
     }
 
 
 def test_json_of_a_run_without_findings_or_targets_is_a_document_too() -> None:
-    output_format = formats()["json"]()
-    raw = output_format.head() + b"".join(output_format.tail([], RUN))
-    assert json.loads(raw) == {"schema": "auditor.report/1", "findings": [], "coverage": [], "run": RUN}
+    assert json.loads(written("json")) == {
+        "schema": "auditor.report/1",
+        "findings": [],
+        "coverage": [],
+        "run": RUN,
+    }
 
 
 def test_json_with_several_coverage_lines_keeps_their_order() -> None:
-    output_format = formats()["json"]()
     lines = [{"region": region} for region in ("b", "a", "c")]
-    raw = (
-        output_format.head() + output_format.findings([finding()]) + b"".join(output_format.tail(lines, RUN))
-    )
+    raw = write(formats()["json"](START), [finding()], coverage=lines)
     assert json.loads(raw)["coverage"] == lines

@@ -1,0 +1,68 @@
+"""What a run is before its first finding, for its formats."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from auditor import __version__
+from auditor.formats import JudgedPolicy, RunStart
+from auditor.model import rfc3339
+from auditor.policies import catalogue_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from auditor.config import Config, PolicySettings
+    from auditor.inventory import Filters
+    from auditor.policies import Entry
+
+
+def run_start(
+    run_id: str,
+    now: datetime,
+    config: Config,
+    filters: Filters,
+    settings: Mapping[str, PolicySettings],
+) -> RunStart:
+    """Return what is known of a run that judges by the policies of these settings."""
+    entries = catalogue_of(settings)
+    return RunStart(
+        run_id=run_id,
+        started_at=rfc3339(now),
+        auditor_version=__version__,
+        is_subset=bool(filters),
+        filters={"policies": filters.policies, "accounts": filters.accounts, "regions": filters.regions},
+        config_path=config.path,
+        policies={
+            policy_id: _judged(entries[policy_id], each, config.line_of_policy(policy_id))
+            for policy_id, each in settings.items()
+        },
+    )
+
+
+def _judged(entry: Entry, settings: PolicySettings, line: int) -> JudgedPolicy:
+    return JudgedPolicy(
+        id=entry.id,
+        title=entry.title,
+        description=_section(entry.text, "Why") or _section(entry.text, "What it finds") or entry.title,
+        remediation=entry.policy.remediation,
+        controls=entry.policy.controls,
+        severity=settings.severity,
+        version=entry.version,
+        line=line,
+    )
+
+
+def _section(page: str, name: str) -> str:
+    """Return the text of one section of a policy's page, or nothing where it has none."""
+    _, found, rest = f"\n{page}\n".partition(f"\n{name}\n")
+    if not found:
+        return ""
+    lines: list[str] = []
+    for line in rest.splitlines():
+        if line and not line[0].isspace():
+            break
+        lines.append(line)
+    return textwrap.dedent("\n".join(lines)).strip()
