@@ -12,6 +12,7 @@ from auditor.audit.books import open_books
 from auditor.audit.closing import Audited, close
 from auditor.audit.folder import made_folder
 from auditor.audit.preparing import Ready, begin
+from auditor.audit.start import run_start
 from auditor.audit.stopping import Stopping
 from auditor.audit.writing import Sink, Writer
 from auditor.aws.clients import Clients
@@ -66,8 +67,9 @@ async def closed(
     for target in run.plan.targets:
         books.ledger.settle(target, Outcome(pages=1, requests=1), None)
     last = Last(lambda: happens(stopping))
-    with made_folder(folder), Writer(folder, ()) as writer:
-        writer.sinks.append(Sink(formats()["json"](), last, writer.patience))
+    start = run_start(run.id, run.now, run.config, run.options.filters, run.policies)
+    with made_folder(folder), Writer(folder, (), start) as writer:
+        writer.sinks.append(Sink(formats()["json"](start), last, writer.patience))
         result = await close(Audited(run, ready, books, published=None), writer, stopping)
     return result, json.loads(last.taken)["run"], json.loads((folder / "run.json").read_text("utf-8"))
 
