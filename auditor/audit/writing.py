@@ -1,10 +1,10 @@
-"""Findings on their way to the formats, in bounded memory: a slow reader slows the requests down."""
+"""Findings and the ledger in their formats, on their way to files and streams, in bounded memory."""
 
 from __future__ import annotations
 
 import difflib
 import math
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,6 @@ from auditor.model import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Self
-
-    from anyio.streams.memory import MemoryObjectReceiveStream
 
     from auditor.coverage import Ledger
     from auditor.formats import Format, Output, RunStart
@@ -201,16 +199,10 @@ class Writer:
         for sink in self.sinks:
             sink.let_go()
 
-    async def serve(self, receive: MemoryObjectReceiveStream[Sequence[Finding]]) -> None:
-        """Write what arrives until the stream ends."""
-        async with receive:
-            async for first in receive:
-                findings = [*first]
-                with suppress(anyio.WouldBlock, anyio.EndOfStream):
-                    while True:
-                        findings += receive.receive_nowait()
-                for sink in self.sinks:
-                    await sink.add(findings)
+    async def add(self, findings: Sequence[Finding]) -> None:
+        """Give these findings to every output."""
+        for sink in self.sinks:
+            await sink.add(findings)
 
     async def end(self, ledger: Ledger, run: Mapping[str, Any]) -> None:
         """Write the ledger, and end every format. run.json itself follows apart, since it says how this went."""

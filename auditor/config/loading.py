@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from auditor.config.history import History
     from auditor.config.settings import PolicySettings
     from auditor.model import Account
 
@@ -80,6 +81,8 @@ class Config:
     """In the file's order, those that have ended included."""
     organization: Organization | None = None
     """Where more accounts come from; None where the list is all."""
+    history: History | None = None
+    """Where earlier runs are remembered; None where they are not."""
     policy_lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each policy that is named, by its id."""
     policies_line: int = 1
