@@ -10,44 +10,21 @@ than were asked for, or with fewer, in tests/audit/test_faults_of_ec2.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from auditor.simulator.faults import Fault, FaultKind
-from auditor.simulator.organizations import SimMember, SimOrganization, SimUnit
+from tests.cli.estates import OTHER, organized
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Auditor, Ended, RunFolder, Serve, Served
+    from tests.cli.conftest import Auditor, Ended, RunFolder, Serve
 
-OTHER = "000000000002"
 HEAD = "version: 1\ndefaults: {role_name: R}\n"
 LISTED = HEAD + 'accounts: [{id: "111122223333"}]\n'
 RULE = "policies:\n  mine:\n    message: m\n    remediation: r\n    expression: "
-
-
-def organized(serve: Serve, text: str, *faults: Fault) -> Served:
-    """An estate whose one account is in an organisation, with another, and a configuration that ends so."""
-    estate = serve(accounts=1).estate
-    (account,) = estate.accounts
-    members = (
-        SimMember(account.id, "here", "ou-ab12-prod0000", tags={"env": "prod"}),
-        SimMember(OTHER, "there", "r-ab12"),
-    )
-    units = (SimUnit("ou-ab12-prod0000", "Prod", "r-ab12"),)
-    organization = SimOrganization(estate.base.account_id, members, units)
-    # Accounts that are found are all asked with the defaults alone.
-    found = replace(account, external_id=None)
-    again = serve(*faults, estate=replace(estate, accounts=(found,), organization=organization))
-    again.config.write_text(
-        f"version: 1\ndefaults: {{role_name: {account.role_arn.rpartition('/')[2]}, regions: [us-east-1]}}\n"
-        + text.replace("HERE", account.id).replace("BASE", estate.base.account_id),
-        "utf-8",
-    )
-    return again
 
 
 def assert_refused(ended: Ended, folder: Path, *told: str) -> None:
