@@ -151,7 +151,7 @@ def tell(
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:
-    """Say that nothing is called `key` here, and what is."""
+    """Say that nothing is called `key` here in a configuration, and what is or where else it belongs."""
     if key == "<<":
         return (
             "merge keys (<<) are not read here; write the keys out, or put what accounts share under defaults"
@@ -160,6 +160,11 @@ def unknown_key(key: str, known: Collection[str]) -> str:
     singular = key.removesuffix("s") in known
     if not singular and (home := _HOMES.get(key)):
         return f"{key} has no place here; move it {home}"
+    return key_of_no_use(key, known)
+
+
+def key_of_no_use(key: str, known: Collection[str]) -> str:
+    """Say that nothing is called `key` here, and what is."""
     near = nearest(key, known)
     hint = f"write {near}" if near else f"the keys here are {listed(sorted(known))}"
     return f"unknown key {quoted(key)}; {hint}, or remove it"
