@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import structlog
 
+from auditor.audit.fixes import fix_elsewhere
 from auditor.aws.organizations import OrganizationReader, Reading
 from auditor.aws.slots import Slot
 from auditor.errors import OrganizationUnread, UsageError
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_NOT_IN_USE = "AWSOrganizationsNotInUseException"
+"""The account that asks is in no organisation (Organizations API reference, ListAccounts)."""
 _TAGS_AT_ONCE = 4
 """Accounts whose tags are asked for at once: Organizations allows a whole organisation but a few calls a second."""
 
@@ -136,11 +139,13 @@ def _told(unread: OrganizationUnread, organization: Organization, caller: str | 
         f" ({said})" if said else ""
     )
     fix = how_to_read(unread, organization, caller)
-    return told if fix is None else f"{told}; {fix}"
+    return f"{told}; {fix}"
 
 
-def how_to_read(unread: OrganizationUnread, organization: Organization, caller: str | None) -> str | None:
-    """Say what would let the organisation be read; None where nothing that is configured does."""
+def how_to_read(unread: OrganizationUnread, organization: Organization, caller: str | None) -> str:
+    """Say what would let the organisation be read."""
+    if unread.failure.error_code == _NOT_IN_USE:
+        return "name a role of the management account with role_arn, or list the accounts without an organization"
     match unread.failure.reason:
         case Reason.ROLE_NOT_ASSUMABLE:
             hub = organization.hub
@@ -155,4 +160,4 @@ def how_to_read(unread: OrganizationUnread, organization: Organization, caller: 
         case Reason.DEADLINE:
             return "lengthen deadline under limits, or a run's --deadline"
         case _:
-            return None
+            return fix_elsewhere(unread.failure)
