@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from auditor.cli.cases import read_cases
 from auditor.cli.catalogues import known_policies
@@ -109,4 +108,5 @@ def _holds(evidence: Any, expected: Any) -> bool:
 
 
 def _json(value: Any) -> str:
-    return shown(orjson.dumps(value, default=str).decode())
+    # A case may hold a number of any size, which orjson does not write.
+    return shown(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))

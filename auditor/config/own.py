@@ -111,7 +111,7 @@ def _tell(policy: str, key: str, child: Child, found: Iterable[Fault], faults: F
         )
         text = fault.text
         if isinstance(value, Scalar) and value.variables:
-            text = "can't be used with what the environment holds"
+            text = "can't be used with what the environment holds; correct that, or write it out"
         elif fault.unknown is not None:
             near = nearest(fault.unknown, fault.known)
             text += f"; write {near}" if near else f"; there are {listed(fault.known)}"

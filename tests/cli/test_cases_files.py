@@ -86,3 +86,14 @@ def test_a_configuration_that_can_t_be_used_is_called_so_all_the_same(
         "auditor: nope.yaml: no such file; copy accounts.example.yaml and fill in your accounts, or name yours with -c",
         "auditor: exit 2: 1 problem in the configuration; nothing was audited",
     ]
+
+
+def test_evidence_of_any_size_is_compared_and_shown(auditor: Auditor, tmp_path: Path) -> None:
+    case = "  - {record: {state: Started, createdAt: 5}, expect: finding, evidence: {state: 1%s}}\n" % (
+        "0" * 30
+    )
+    (tmp_path / "cases.yaml").write_text(HEAD + case, "utf-8")
+    ended = auditor("policies", "test", "cases.yaml")
+    assert (ended.code, ended.last) == (1, "auditor: exit 1: 1 of 1 cases failed")
+    assert f'  expected in the evidence: {{"state":1{"0" * 30}}}\n' in ended.out
+    assert '  got: {"state":"Started","created_at":"1970-01-01T00:00:05Z","max_age":"1d"}\n' in ended.out
