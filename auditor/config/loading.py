@@ -31,7 +31,14 @@ from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
 from auditor.config.nodes import Child, ListNode, MappingNode
 from auditor.config.organization import Organization, check_organization, organization_of
-from auditor.config.own import EXPRESSION, ControlSettings, ExpressionSettings, check_own, is_own
+from auditor.config.own import (
+    EXPRESSION,
+    ControlSettings,
+    ExpressionSettings,
+    check_own,
+    is_own,
+    lacks_expression,
+)
 from auditor.config.reading import read_text
 from auditor.config.regions import check_regions
 from auditor.config.settings import Limits
@@ -250,6 +257,12 @@ def _policies(
         if is_own(child):
             if own := _own_policy(policy, child, root, policy_settings, faults):
                 policies[policy] = own
+        elif policy not in policy_settings and lacks_expression(child):
+            faults.add(
+                child.line,
+                f"policy {quoted(policy)} has no {EXPRESSION}; write {EXPRESSION}: one in CEL that is true where a record "
+                "breaks it",
+            )
         elif policy not in policy_settings:
             near = nearest(policy, policy_settings)
             hint = f"write {near}" if near else f"the policies are {', '.join(sorted(policy_settings))}"

@@ -58,6 +58,7 @@ def json_schema(
         settings = definitions[level]["properties"]
         definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
     definitions["Defaults"]["dependentRequired"] = {"hub_external_id": ["hub_role_arn"]}
+    definitions["OrganizationEntry"]["dependentRequired"] = {"external_id": ["role_arn"]}
     for level in ("OrganizationEntry", "SelectionEntry"):
         settings = definitions[level]["properties"]
         definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}

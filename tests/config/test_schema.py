@@ -126,6 +126,7 @@ BAD = [
     "limits: {deadline: 0s}\n",
     "limits: null\n",
     "limits: {deadlin: 3s}\n",
+    "organization: {external_id: abc}\n",
     "policies: {unknown: {}}\n",
     "policies: {stuck-export: null}\n",
     "policies: {stuck-export: {severity: worst}}\n",
