@@ -31,15 +31,15 @@ _CELL = 400
 
 _OF_UNSEEN = b"""### Not audited
 
-| account | name | source | why | policy | accepted by | Regions |
-|---|---|---|---|---|---|---|
+| account | name | why | what | accepted by |
+|---|---|---|---|---|
 """
 _OF_FOUND = b"""| severity | status | account | Region | policy | resource | what |
 |---|---|---|---|---|---|---|
 """
 
-_SPECIAL = re.compile(r"""[^\w ,;/()%'"=+\-]|_""")
-"""What may mean something in Markdown or HTML, or be read as a link, such as the dot of www."""
+_SPECIAL = re.compile(r"""[^\w ,;/()%'"=+\-.:]|_|(?<=www)\.|:(?=/)|(?<=mailto):|(?<=xmpp):""", re.IGNORECASE)
+"""What may mean something in Markdown or HTML, and what GitHub would make a link of."""
 
 
 class OutputFormat(Format):
@@ -86,8 +86,8 @@ class OutputFormat(Format):
             standing[how] += count
         found = f"{standing['open']:,} finding(s)"
         seen = "everything planned was read and judged"
-        if unseen.targets:
-            seen = f"{unseen.targets:,} thing(s) could not be audited: what is there is not known"
+        if unseen.gaps:
+            seen = f"{unseen.gaps:,} gap(s), and what is in them is not known"
         elif self.start.is_subset:
             seen = "everything in this subset was read and judged, and nothing outside of it"
         scope = _escaped(scope_text(self.start))
@@ -123,23 +123,26 @@ class OutputFormat(Format):
 
 
 class _Unseen:
-    """What was not seen, added up: one credential that is lost is one row for an account, not one for each Region."""
+    """What was not seen, added up: one role that is lost is one row for an account, not one for each target."""
 
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, ...]] = Counter()
-        self.targets = 0
-        """Gaps of targets and of records: a subset is none."""
+        self._first_sources: dict[tuple[str, ...], str] = {}
+        self.gaps = 0
+        """Of targets and of records: a subset is none."""
 
     def add(self, gap: Gap) -> None:
         """Count one."""
         if gap.kind is GapKind.SUBSET:
             return  # which the page's beginning says
-        self.targets += 1
+        self.gaps += 1
         why = f"{gap.reason} ({gap.error_code})" if gap.error_code else str(gap.reason)
+        if gap.policy:
+            why = f"{gap.policy} could not judge all records"
         accepted = f"{gap.accepted['owner']}, until {gap.accepted['until']}" if gap.accepted else ""
-        self._counts[
-            gap.account_id or "", gap.account_name or "", gap.source or "", why, gap.policy or "", accepted
-        ] += 1
+        key = (gap.account_id or "", gap.account_name or "", why, accepted)
+        self._counts[key] += 1
+        self._first_sources.setdefault(key, f"{gap.source}, {gap.region}")
 
     def page(self) -> bytes:
         """Return the table of them."""
@@ -148,8 +151,10 @@ class _Unseen:
         page = [_OF_UNSEEN]
         room = _OF_GAPS
         left_out = 0
-        for cells, count in self._counts.items():
-            row = _row(*cells, str(count))
+        for key, count in self._counts.items():
+            account, name, why, accepted = key
+            what = self._first_sources[key] + (f" and {count - 1:,} more" if count > 1 else "")
+            row = _row(account, name, why, what, accepted)
             room -= len(row)
             if room >= 0:
                 page.append(row)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -119,6 +120,8 @@ def test_hostile_text_is_shown_and_is_no_markup() -> None:
     [
         "https://evil.example/",
         "www.evil.example",
+        "WWW.evil.example",
+        "mailto:a@b.example",
         "![x](http://e)",
         "<img src=x>",
         "**b** _i_ ~~s~~",
@@ -133,10 +136,8 @@ def test_hostile_text_is_shown_and_is_no_markup() -> None:
 def test_no_text_makes_markup_or_a_link(hostile: str) -> None:
     (row,) = rows(finding(hostile))
     assert row[5] == hostile
-    page = text(finding(hostile))
-    assert "http:" not in page
-    assert "https:" not in page
-    assert "www." not in page
+    # GFM 6.9: what its autolinks begin with, which markdown-it does not know.
+    assert not re.search(r"https?:|www\.|ftp:|mailto:|xmpp:|\w@", text(finding(hostile)), re.IGNORECASE)
 
 
 def test_no_text_mentions_somebody_or_an_issue() -> None:
@@ -151,22 +152,13 @@ def test_gaps_stand_before_the_findings_added_up_by_account_and_reason() -> None
         for region in regions
     ]
     _, gaps, _ = tables(written("markdown", [finding()], coverage=lines))
-    assert gaps[1:] == [
-        [
-            "111122223333",
-            "payments",
-            "lightsail:GetExportSnapshotRecords",
-            "access-denied (AccessDenied)",
-            "",
-            "",
-            "3",
-        ]
-    ]
+    what = "lightsail:GetExportSnapshotRecords, us-east-1 and 2 more"
+    assert gaps[1:] == [["111122223333", "payments", "access-denied (AccessDenied)", what, ""]]
 
 
 def test_a_gap_is_never_told_as_everything_seen() -> None:
     page = text(coverage=COVERAGE)
-    assert "5 thing(s) could not be audited: what is there is not known" in page
+    assert "5 gap(s), and what is in them is not known" in page
     assert "everything" not in page.partition("Looked at")[0]
     assert "Coverage: 33 %, 40 % after accepted gaps" in page
     assert "security, until 2025-06-30" in page
@@ -175,7 +167,7 @@ def test_a_gap_is_never_told_as_everything_seen() -> None:
 def test_a_subset_says_so() -> None:
     page = text(coverage=[COMPLETE], start=SUBSET)
     assert "everything in this subset was read and judged, and nothing outside of it" in page
-    assert "Looked at: a subset alone&#58; accounts 111122223333; Regions eu-west-1" in page
+    assert "Looked at: a subset alone: accounts 111122223333; Regions eu-west-1" in page
 
 
 def test_a_run_that_found_nothing_says_so() -> None:
@@ -202,7 +194,7 @@ def test_it_is_cut_to_githubs_limit_and_says_so() -> None:
     assert 0 < severities.count("low") < 1_000
     assert f"**{2_000 - len(severities):,} finding(s) are left out here, the least grave" in page.decode()
     assert f"**{3_000 - len(gaps) + 1:,} row(s) are left out here;**" in page.decode()
-    assert "**2,000 finding(s); 3,000 thing(s) could not be audited" in page.decode()
+    assert "**2,000 finding(s); 3,000 gap(s), and" in page.decode()
 
 
 def test_long_text_is_cut() -> None:
