@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditor.cli.format_list import WithFormats
 from auditor.cli.options import DurationType, config_option, log_options
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
 
 
-@click.command(short_help="Audit the accounts of a configuration.")
+@click.command(cls=WithFormats, short_help="Audit the accounts of a configuration.")
 @config_option
 @click.option(
     "-o",
@@ -26,9 +27,9 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
 @click.option(
     "-f",
     "formats",
-    metavar="FORMAT[=PATH]",
+    metavar="FORMAT[:VARIANT][=PATH]",
     multiple=True,
-    help="A format to write as well: jsonl or json; '-' as PATH is standard output.",
+    help="A format to write as well, such as sarif:github; '-' as PATH is standard output. See below.",
 )
 @click.option(
     "--fail-on",
