@@ -24,11 +24,13 @@ from auditor.config.entries import (
     Defaults,
     Document,
     DocumentOfOrganization,
+    HistoryEntry,
     OrganizationEntry,
     SelectionEntry,
 )
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
+from auditor.config.history import check_history, history_of
 from auditor.config.nodes import Child, ListNode, MappingNode
 from auditor.config.organization import Organization, check_organization, organization_of
 from auditor.config.own import EXPRESSION, ControlSettings, ExpressionSettings, check_own, is_own
@@ -44,12 +46,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from auditor.config.history import History
     from auditor.config.settings import PolicySettings
     from auditor.model import Account
 
 M = TypeVar("M", bound=BaseModel)
 
-LATER_KEYS = ("history", "destinations")
+LATER_KEYS = ("destinations",)
 """Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
 
 _ENTRIES: Mapping[str, type[BaseModel]] = {
@@ -80,6 +83,8 @@ class Config:
     """In the file's order, those that have ended included."""
     organization: Organization | None = None
     """Where more accounts come from; None where the list is all."""
+    history: History | None = None
+    """Where earlier runs are remembered; None where they are not."""
 
     @property
     def hub(self) -> Account | None:
@@ -131,6 +136,7 @@ def load_config(
     policies = _policies(root, policy_settings, faults)
     check_accounts(root.node, faults)
     check_organization(root.node, faults)
+    check_history(root.node, path, faults)
     _check_all_regions(root.node, known_regions, faults)
     faults.check()
     if document is None:  # pragma: no cover -- there is a fault where there is no document
@@ -154,6 +160,7 @@ def load_config(
         waivers=waivers,
         accepted_gaps=accepted_gaps,
         organization=organization,
+        history=history_of(document, path),
     )
 
 
@@ -187,6 +194,8 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
             found = _ENTRIES[of]
         case ("limits",):
             found = Limits
+        case ("history",):
+            found = HistoryEntry
         case ("organization",):
             found = OrganizationEntry
         case ("organization", "include" | "exclude"):
