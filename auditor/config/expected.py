@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.config.durations import EXAMPLES
+from auditor.config.history import STORES
 from auditor.model import Severity
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ EXPECTED: Mapping[str, str] = {
     "accepted_gaps.reason": "a reason of the ledger, such as access-denied, or a pattern",
     "explanation": "why it is accepted",
     "ticket": "where it was agreed on",
+    "history": "a mapping, such as {store: auditor-history.sqlite3}, or {} for a file of that name beside this one",
+    "store": STORES,
+    "wait": EXAMPLES,
     "until": "the last day on which it holds, such as 2027-03-31",
 }
 """A key, or one of one list alone with that before it → what to write there."""
@@ -75,7 +79,8 @@ HOMES = {
     **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
     **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
     **dict.fromkeys(("waivers", "accepted_gaps"), "to the left margin"),
-    "organization": "to the left margin",
+    **dict.fromkeys(("organization", "history"), "to the left margin"),
+    **dict.fromkeys(("store", "wait"), "under history"),
     **dict.fromkeys(("include", "exclude"), "under organization"),
     **dict.fromkeys(("ous", "names", "tags"), "under include or exclude of organization"),
 }

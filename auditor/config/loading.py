@@ -24,11 +24,13 @@ from auditor.config.entries import (
     Defaults,
     Document,
     DocumentOfOrganization,
+    HistoryEntry,
     OrganizationEntry,
     SelectionEntry,
 )
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
+from auditor.config.history import check_history, history_of
 from auditor.config.nodes import Child, ListNode, MappingNode
 from auditor.config.organization import Organization, check_organization, organization_of
 from auditor.config.own import (
@@ -57,7 +59,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
-LATER_KEYS = ("history", "destinations")
+LATER_KEYS = ("destinations",)
 """Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
 
 _ENTRIES: Mapping[str, type[BaseModel]] = {
@@ -149,6 +151,7 @@ def load_config(
     policies = _policies(root, policy_settings, faults)
     check_accounts(root.node, faults)
     check_organization(root.node, faults)
+    check_history(root.node, path, faults)
     _check_all_regions(root.node, known_regions, faults)
     faults.check()
     if document is None:  # pragma: no cover -- there is a fault where there is no document
@@ -174,6 +177,7 @@ def load_config(
         organization=organization,
         policy_lines=_policy_lines(root.node),
         policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
+        history=history_of(document, path),
     )
 
 
@@ -207,6 +211,8 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
             found = _ENTRIES[of]
         case ("limits",):
             found = Limits
+        case ("history",):
+            found = HistoryEntry
         case ("organization",):
             found = OrganizationEntry
         case ("organization", "include" | "exclude"):
