@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from auditor.formats.contract import Format
 from auditor.formats.gaps import GapKind, gaps, scope_text
 from auditor.formats.text import one_line
+from auditor.formats.unseen import Unseen
 from auditor.model import Severity, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from auditor.formats.gaps import Gap
     from auditor.formats.start import RunStart
+    from auditor.formats.unseen import Group
     from auditor.model import Finding
 
 # GitHub's documentation, workflow commands, job summaries: 1 MiB for a step. What is beyond it is not shown at all.
@@ -67,11 +68,11 @@ class OutputFormat(Format):
 
     def tail(self, coverage: Iterable[Mapping[str, Any]], run: Mapping[str, Any]) -> Iterator[bytes]:
         """Yield the page."""
-        unseen = _Unseen()
+        unseen = Unseen()
         for gap in gaps(self.start, coverage):
             unseen.add(gap)
         yield self._beginning(run, unseen).encode()
-        yield unseen.page()
+        yield from _gaps_page(unseen)
         yield from self._findings_page()
 
     def _leave_one_out(self) -> None:
@@ -80,7 +81,7 @@ class OutputFormat(Format):
         self._bytes -= len(least.pop())
         self._left_out += 1
 
-    def _beginning(self, run: Mapping[str, Any], unseen: _Unseen) -> str:
+    def _beginning(self, run: Mapping[str, Any], unseen: Unseen) -> str:
         standing: Counter[str] = Counter()
         for (_, how), count in self._counts.items():
             standing[how] += count
@@ -122,49 +123,31 @@ class OutputFormat(Format):
             yield from rows
 
 
-class _Unseen:
-    """What was not seen, added up: one role that is lost is one row for an account, not one for each target."""
+def _gaps_page(unseen: Unseen) -> Iterator[bytes]:
+    if not unseen.gaps:
+        return
+    yield _OF_UNSEEN
+    room = _OF_GAPS
+    left_out = 0
+    for group in unseen.groups():
+        row = _gap_row(group)
+        room -= len(row)
+        if room >= 0:
+            yield row
+        else:
+            left_out += 1
+    if left_out:
+        yield f"\n**{left_out:,} row(s) are left out here;** all stand in coverage.jsonl.\n".encode()
+    yield b"\n"
 
-    def __init__(self) -> None:
-        self._counts: Counter[tuple[str, ...]] = Counter()
-        self._first_sources: dict[tuple[str, ...], str] = {}
-        self.gaps = 0
-        """Of targets and of records: a subset is none."""
 
-    def add(self, gap: Gap) -> None:
-        """Count one."""
-        if gap.kind is GapKind.SUBSET:
-            return  # which the page's beginning says
-        self.gaps += 1
-        why = f"{gap.reason} ({gap.error_code})" if gap.error_code else str(gap.reason)
-        if gap.policy:
-            why = f"{gap.policy} could not judge all records"
-        accepted = f"{gap.accepted['owner']}, until {gap.accepted['until']}" if gap.accepted else ""
-        key = (gap.account_id or "", gap.account_name or "", why, accepted)
-        self._counts[key] += 1
-        self._first_sources.setdefault(key, f"{gap.source}, {gap.region}")
-
-    def page(self) -> bytes:
-        """Return the table of them."""
-        if not self._counts:
-            return b""
-        page = [_OF_UNSEEN]
-        room = _OF_GAPS
-        left_out = 0
-        for key, count in self._counts.items():
-            account, name, why, accepted = key
-            what = self._first_sources[key] + (f" and {count - 1:,} more" if count > 1 else "")
-            row = _row(account, name, why, what, accepted)
-            room -= len(row)
-            if room >= 0:
-                page.append(row)
-            else:
-                left_out += 1
-        if left_out:
-            page.append(
-                f"\n**{left_out:,} row(s) are left out here;** all stand in coverage.jsonl.\n".encode()
-            )
-        return b"".join([*page, b"\n"])
+def _gap_row(group: Group) -> bytes:
+    gap = group.first
+    if gap.kind is GapKind.SUBSET:
+        return b""  # which the page's beginning says
+    accepted = f"{gap.accepted['owner']}, until {gap.accepted['until']}" if gap.accepted else ""
+    what = f"{gap.source}, {gap.region}{group.more}"
+    return _row(gap.account_id or "", gap.account_name or "", group.why, what, accepted)
 
 
 def _standing(finding: Finding) -> str:
