@@ -68,6 +68,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             caller_arn=ready.caller,
             endpoint_overrides=ready.clients.endpoint_overrides,
             scope=scope,
+            resumed_at=run.resumed_at,
             ledger=books.ledger,
             tally=books.tally,
             balance=balance,
@@ -90,4 +91,5 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         books.ledger,
         writer.patience.ran_out,
         books.tally.waived,
+        stopping.cut_off,
     )

@@ -35,6 +35,8 @@ class RunOptions:
 
     folder: Path | None = None
     """None is `runs/<run id>`."""
+    resume: Path | None = None
+    """The folder of a run that died, or was interrupted: it goes on, with its own formats and filters."""
     formats: tuple[FormatRequest, ...] = ()
     filters: Filters = field(default_factory=Filters)
     fail_on: Severity | None = Severity.HIGH

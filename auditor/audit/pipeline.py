@@ -18,14 +18,16 @@ from typing import TYPE_CHECKING
 import anyio
 
 from auditor.audit.books import open_books
+from auditor.audit.checkpoint import Checkpoint
 from auditor.audit.closing import Audited, close
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import made_folder
 from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
-from auditor.audit.preparing import begin, prepare
+from auditor.audit.preparing import begin, header_of, prepare
 from auditor.audit.published import lightsails_word
 from auditor.audit.remembering import Memory, looking, remembered
+from auditor.audit.resuming import set_aside, settle_done
 from auditor.audit.start import run_start
 from auditor.audit.stopping import Stopping
 from auditor.audit.telling import Teller
@@ -90,16 +92,26 @@ async def _audit(run: Run, observer: Observer) -> Result:
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
+            if run.resumed is not None:
+                settle_done(run.resumed, ready.plan, books)
             with made_folder(run.folder):
+                before = set_aside(run.resumed) if run.resumed else None
                 writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
+                resumes = run.resumed is not None
+                checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
             stopping.limit(writer.patience)
             memory = Memory(remembers, looking(run, books), writer.patience) if remembers else None
             if observer.interval is not None:
                 around.start_soon(_tell_progress, observer, observer.interval, books, run.began_at)
-            teller = Teller(writer, books.tally, memory)
-            audited = await _Pipeline(run, ready, books, stopping).run(teller, observer)
+            teller = Teller(writer, books, memory, checkpoint)
+            pipeline = _Pipeline(run, ready, books, stopping)
+            if run.resumed is not None and before is not None:
+                await teller.tell_again(run.resumed, before, pipeline.to_audit)
+            audited = await pipeline.run(teller, observer)
             await teller.conclude()
             result = await close(audited, writer, stopping, memory)
+            if not stopping.cut_off:
+                checkpoint.remove()
         around.cancel_scope.cancel()
     return result
 
@@ -129,6 +141,13 @@ class _Pipeline:
         self._ready = ready
         self._books = books
         self._stopping = stopping
+        done = run.resumed.places if run.resumed else {}
+        self._places = [place for place in ready.plan.places if _key(place) not in done]
+
+    @property
+    def to_audit(self) -> frozenset[tuple[str, str]]:
+        """The account and Region of each place that is audited now."""
+        return frozenset(map(_key, self._places))
 
     async def run(self, teller: Teller, observer: Observer) -> Audited:
         """Audit every place that there is time for, and give every target its verdict."""
@@ -179,11 +198,15 @@ class _Pipeline:
                 opened.release()
 
         async with anyio.create_task_group() as group:
-            for place in self._ready.plan.places:
+            for place in self._places:
                 await opened.acquire()
                 slot = Slot(self._ready.in_flight)
                 await slot.acquire()
                 group.start_soon(one, place, slot)
+
+
+def _key(place: Place) -> tuple[str, str]:
+    return place.account.id, place.region
 
 
 async def _tell(send: MemoryObjectSendStream[Told], told: Told) -> None:

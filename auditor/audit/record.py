@@ -68,6 +68,8 @@ class Result:
     """Whether an output was given up on that took nothing: a thread of this process still waits for it."""
     waived: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
     """How many of these findings are waived."""
+    is_cut_off: bool = False
+    """Whether the run was ended before it was done: it can go on, by `RunOptions.resume`."""
 
     @property
     def exit_code(self) -> int:
@@ -130,6 +132,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     caller_arn: str | None,
     endpoint_overrides: Mapping[str, str],
     scope: Mapping[str, Any],
+    resumed_at: Sequence[str],
     ledger: Ledger,
     tally: Tally,
     balance: Balance,
@@ -141,6 +144,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
         "schema": SCHEMA,
         "run_id": run_id,
         "started_at": started_at,
+        "resumed_at": list(resumed_at),
         "finished_at": finished_at,
         "versions": {"auditor": __version__, "botocore": botocore_version, "policies": dict(policies)},
         "config_digest": config_digest,

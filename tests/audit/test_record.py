@@ -93,6 +93,7 @@ def record_of(conditions_held: list[Condition], ledger: Ledger, tally: Tally) ->
         caller_arn=None,
         endpoint_overrides={"lightsail": "http://127.0.0.1:1"},
         scope={"kind": "full"},
+        resumed_at=(),
         ledger=ledger,
         tally=tally,
         balance=balance_of(ledger),
@@ -204,6 +205,7 @@ def test_run_json_has_the_fields_that_were_promised() -> None:
         "schema": "auditor.run/1",
         "run_id": "run-1",
         "started_at": "2025-03-01T12:00:00Z",
+        "resumed_at": [],
         "finished_at": "2025-03-01T12:01:00Z",
         "versions": {
             "auditor": auditor.__version__,

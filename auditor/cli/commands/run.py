@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +12,6 @@ from auditor.cli.options import DurationType, config_option, log_options
 
 if TYPE_CHECKING:
     from datetime import timedelta
-    from pathlib import Path
 
 _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
 
@@ -23,6 +23,13 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
     "folder",
     metavar="DIR",
     help="The run's folder.  [default: runs/<run id>]",
+)
+@click.option(
+    "--resume",
+    "resume",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Go on with the run in DIR that died or was interrupted, as it was asked.",
 )
 @click.option(
     "-f",
@@ -81,6 +88,7 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
 def command(  # noqa: PLR0913 -- each is an option
     config_path: Path,
     folder: str | None,
+    resume: Path | None,
     formats: tuple[str, ...],
     fail_on: str,
     min_coverage: int,
@@ -113,17 +121,20 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.audit import RunOptions
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
-    from auditor.cli.running import format_requests, named_folder, run_and_tell
+    from auditor.cli.running import configuration_of, format_requests, named_folder, run_and_tell
     from auditor.inventory import Filters
     from auditor.library import load_config
     from auditor.model import Severity
 
     redactor = set_up_logs(log_format, log_level)
+    if resume is not None:
+        config_path = configuration_of(resume, click.get_current_context())
     config = load_config(config_path)
     redactor.hide(config.external_ids)
     requests = format_requests(formats)
     options = RunOptions(
         folder=named_folder(folder),
+        resume=resume,
         formats=requests,
         filters=Filters(policies=policies, accounts=accounts, regions=regions),
         fail_on=None if fail_on == "none" else Severity(fail_on),
