@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -241,6 +242,7 @@ class Lives(RuleBasedStateMachine):
         assert found == expected
 
 
+@pytest.mark.timeout(300)  # to shrink what fails takes its time
 def test_the_status_always_follows_the_rule() -> None:
     run_state_machine_as_test(
         Lives,
