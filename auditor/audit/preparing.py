@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from auditor.audit.folder import choose_folder, new_run_id
+from auditor.audit.gating import check_fail_on
 from auditor.audit.hub import assume_hub
 from auditor.audit.organization import find_accounts
 from auditor.audit.writing import check_formats
@@ -105,6 +106,7 @@ def begin(config: Config, options: RunOptions) -> Run:
         plan = make_plan(config, options.filters, lightsail_regions(), partial(sources_of, entries))
     else:
         check_filters(config, options.filters, lightsail_regions())
+    check_fail_on(options.fail_on, config)
     folder = choose_folder(options.folder, run_id)
     check_formats(options.formats, folder, config.path)
     return Run(
