@@ -13,6 +13,7 @@ import structlog
 
 from auditor.audit.checkpoint import Header
 from auditor.audit.folder import choose_folder, new_run_id
+from auditor.audit.gating import check_fail_on
 from auditor.audit.hub import assume_hub
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
@@ -123,6 +124,7 @@ def begin(config: Config, options: RunOptions) -> Run:
         plan = make_plan(config, options.filters, lightsail_regions(), partial(sources_of, entries))
     else:
         check_filters(config, options.filters, lightsail_regions())
+    check_fail_on(options.fail_on, config)
     policies = policies_of(config, options.filters)
     if resumed is None:
         folder = choose_folder(options.folder, run_id)

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from auditor import __version__
+from auditor.audit.gating import failing
 from auditor.model import Verdict
 
 if TYPE_CHECKING:
@@ -114,9 +115,7 @@ def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell
     if tally.unjudged_records > options.max_unjudged:
         text = f"{tally.unjudged_records} record(s) could not be judged, {options.max_unjudged} allowed"
         held.append(Condition(Exit.INCOMPLETE, text))
-    grave = options.fail_on and tally.at_least(options.fail_on)
-    if grave:
-        held.append(Condition(Exit.FINDINGS, f"{grave} finding(s) at or above {options.fail_on}"))
+    held += [Condition(Exit.FINDINGS, text) for text in failing(options.fail_on, tally)]
     order = list(Exit)
     return sorted(held, key=lambda condition: order.index(condition.code))
 

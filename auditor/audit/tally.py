@@ -71,6 +71,8 @@ class Tally(Counts):
         """Of these, the waived ones."""
         self.new: Counter[Severity] = Counter()
         """Those that are new, or reopened, and not waived."""
+        self.untold: Counter[Severity] = Counter()
+        """Those of which nothing tells whether they are new, and not waived."""
         self.by_status: Counter[str] = Counter()
         self._by_policy: Counter[str] = Counter()
         self._by_severity: Counter[str] = Counter()
@@ -91,6 +93,8 @@ class Tally(Counts):
                 self.waived[finding.severity, finding.policy] += 1
             elif finding.status in _NEW:
                 self.new[finding.severity] += 1
+            elif finding.status is Status.UNTRACKED:
+                self.untold[finding.severity] += 1
 
     def at_least(self, severity: Severity) -> int:
         """Return how many findings that are neither waived nor resolved are as grave as `severity`, or graver."""
@@ -99,7 +103,11 @@ class Tally(Counts):
 
     def new_at_least(self, severity: Severity) -> int:
         """Return how many of these were not open before this run."""
-        return sum(count for found, count in self.new.items() if found.at_least(severity))
+        return _at_least(severity, self.new)
+
+    def untold_at_least(self, severity: Severity) -> int:
+        """Return how many of these may be new, for all that is known."""
+        return _at_least(severity, self.untold)
 
     def totals(self) -> dict[str, Any]:
         """Return these counts as run.json has them; resolved findings are among those told of."""
@@ -115,3 +123,7 @@ class Tally(Counts):
                 "waived": self._waived,
             },
         }
+
+
+def _at_least(severity: Severity, counts: Counter[Severity]) -> int:
+    return sum(count for found, count in counts.items() if found.at_least(severity))

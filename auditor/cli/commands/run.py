@@ -13,7 +13,8 @@ from auditor.cli.options import DurationType, config_option, log_options
 if TYPE_CHECKING:
     from datetime import timedelta
 
-_SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
+_FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "none")
 
 
 @click.command(cls=WithFormats, short_help="Audit the accounts of a configuration.")
@@ -40,10 +41,12 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(_SEVERITIES),
+    metavar="[new:]SEVERITY",
+    type=click.Choice(_FAIL_ON),
     default="high",
     show_default=True,
-    help="Exit 1 on findings at or above this that are not waived.",
+    help="Exit 1 on unwaived findings at or above this: critical, high, medium, low, info or none. With new: before "
+    "it, on those alone that were not open before the run; that takes a history.",
 )
 @click.option(
     "--min-coverage",
@@ -121,10 +124,9 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.audit import RunOptions
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
-    from auditor.cli.running import configuration_of, format_requests, named_folder, run_and_tell
+    from auditor.cli.running import configuration_of, failing_on, format_requests, named_folder, run_and_tell
     from auditor.inventory import Filters
     from auditor.library import load_config
-    from auditor.model import Severity
 
     redactor = set_up_logs(log_format, log_level)
     if resume is not None:
@@ -137,7 +139,7 @@ def command(  # noqa: PLR0913 -- each is an option
         resume=resume,
         formats=requests,
         filters=Filters(policies=policies, accounts=accounts, regions=regions),
-        fail_on=None if fail_on == "none" else Severity(fail_on),
+        fail_on=failing_on(fail_on),
         min_coverage=min_coverage,
         max_unjudged=max_unjudged,
         deadline=deadline,
