@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -37,6 +38,8 @@ class Balance:
     internal_errors: int
     """Targets that ended by a bug of ours."""
     accounts: int
+    is_cut_off: bool
+    """Whether the run was ended before it had tried every target."""
 
 
 def open_books(run: Run, plan: Plan) -> Books:
@@ -62,8 +65,12 @@ def balance_of(ledger: Ledger) -> Balance:
         ledger.check()
     except LedgerError as failed:
         error = str(failed)
-    internal_errors = sum(
-        outcome.failure is not None and outcome.failure.reason is Reason.INTERNAL_ERROR
-        for _, outcome in ledger.failures()
+    reasons = Counter(
+        outcome.failure.reason for _, outcome in ledger.failures() if outcome.failure is not None
     )
-    return Balance(error, internal_errors, len(ledger.accounts()))
+    return Balance(
+        error,
+        reasons[Reason.INTERNAL_ERROR],
+        len(ledger.accounts()),
+        bool(reasons[Reason.INTERRUPTED] or reasons[Reason.DEADLINE]),
+    )

@@ -78,7 +78,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         return record, held
 
     await writer.end(books.ledger, as_it_stands()[0])
-    if memory is not None and not stopping.cut_off:
+    if memory is not None and not balance.is_cut_off:
         await memory.finish(as_it_stands()[0], books.ledger.lines)
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()
@@ -91,5 +91,5 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         books.ledger,
         writer.patience.ran_out,
         books.tally.waived,
-        stopping.cut_off,
+        balance.is_cut_off,
     )

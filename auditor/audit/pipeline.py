@@ -110,7 +110,7 @@ async def _audit(run: Run, observer: Observer) -> Result:
             audited = await pipeline.run(teller, observer)
             await teller.conclude()
             result = await close(audited, writer, stopping, memory)
-            if not stopping.cut_off:
+            if not result.is_cut_off:
                 checkpoint.remove()
         around.cancel_scope.cancel()
     return result

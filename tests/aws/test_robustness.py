@@ -121,7 +121,7 @@ async def test_a_run_that_is_cut_off_from_outside_leaves_no_open_file(
             with pytest.raises(ZeroDivisionError):
                 await audit(config, options, Raises())
     gc.collect()  # where a file is still open, its ResourceWarning fails this test
-    assert {path.name for path in (tmp_path / "r").iterdir()} == {"findings.jsonl.part"}
+    assert {path.name for path in (tmp_path / "r").iterdir()} == {"checkpoint.jsonl", "findings.jsonl.part"}
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,7 @@ def test_every_block_is_known() -> None:
         "organization",
         "ignore_after",
         "failed-in-production",
+        "history",
         "waivers",
         "accepted_gaps",
     ]
