@@ -65,6 +65,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             botocore_version=botocore_version,
             policies={policy_id: run.entries[policy_id].version for policy_id in ready.plan.policies},
             config_digest=run.config.digest,
+            history=run.config.history.store.name if run.config.history else None,
             caller_arn=ready.caller,
             endpoint_overrides=ready.clients.endpoint_overrides,
             scope=scope,
@@ -90,4 +91,5 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         books.ledger,
         writer.patience.ran_out,
         books.tally.waived,
+        books.tally.new,
     )

@@ -69,6 +69,8 @@ class Result:
     """Whether an output was given up on that took nothing: a thread of this process still waits for it."""
     waived: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
     """How many of these findings are waived."""
+    new: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
+    """How many of them were not open before the run, new or reopened; empty without a history."""
 
     @property
     def exit_code(self) -> int:
@@ -126,6 +128,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     botocore_version: str,
     policies: Mapping[str, str],
     config_digest: str,
+    history: str | None,
     caller_arn: str | None,
     endpoint_overrides: Mapping[str, str],
     scope: Mapping[str, Any],
@@ -135,7 +138,10 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     held: Sequence[Condition],
     accepted: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return run.json; `accepted` is its parts on waivers and accepted gaps."""
+    """Return run.json; `accepted` is its parts on waivers and accepted gaps.
+
+    :param history: what the store of earlier runs is called, without what is secret in it; None where there is none.
+    """
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -143,6 +149,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
         "finished_at": finished_at,
         "versions": {"auditor": __version__, "botocore": botocore_version, "policies": dict(policies)},
         "config_digest": config_digest,
+        "history": history,
         "caller_arn": caller_arn,
         "endpoint_overrides": dict(endpoint_overrides),
         "scope": dict(scope),
