@@ -65,6 +65,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             botocore_version=botocore_version,
             policies={policy_id: run.entries[policy_id].version for policy_id in ready.plan.policies},
             config_digest=run.config.digest,
+            history=run.config.history.store.name if run.config.history else None,
             caller_arn=ready.caller,
             endpoint_overrides=ready.clients.endpoint_overrides,
             scope=scope,
@@ -92,4 +93,5 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         writer.patience.ran_out,
         books.tally.waived,
         balance.is_cut_off,
+        books.tally.new,
     )

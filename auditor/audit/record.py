@@ -71,6 +71,8 @@ class Result:
     """How many of these findings are waived."""
     is_cut_off: bool = False
     """Whether the run was ended before it was done: it can go on, by `RunOptions.resume`."""
+    new: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
+    """How many of them were not open before the run, new or reopened; empty without a history."""
 
     @property
     def exit_code(self) -> int:
@@ -128,6 +130,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     botocore_version: str,
     policies: Mapping[str, str],
     config_digest: str,
+    history: str | None,
     caller_arn: str | None,
     endpoint_overrides: Mapping[str, str],
     scope: Mapping[str, Any],
@@ -138,7 +141,10 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     held: Sequence[Condition],
     accepted: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Return run.json; `accepted` is its parts on waivers and accepted gaps."""
+    """Return run.json; `accepted` is its parts on waivers and accepted gaps.
+
+    :param history: what the store of earlier runs is called, without what is secret in it; None where there is none.
+    """
     return {
         "schema": SCHEMA,
         "run_id": run_id,
@@ -147,6 +153,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
         "finished_at": finished_at,
         "versions": {"auditor": __version__, "botocore": botocore_version, "policies": dict(policies)},
         "config_digest": config_digest,
+        "history": history,
         "caller_arn": caller_arn,
         "endpoint_overrides": dict(endpoint_overrides),
         "scope": dict(scope),

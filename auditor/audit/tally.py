@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.model import KNOWN_STATES, Status, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from auditor.model import ExportRecord, Finding, Severity
     from auditor.policies import TargetJudge
@@ -69,10 +69,10 @@ class Tally(Counts):
         """By severity and policy, waived ones included; without those that are resolved."""
         self.waived: Counter[tuple[Severity, str]] = Counter()
         """Of these, the waived ones."""
-        self.new: Counter[Severity] = Counter()
-        """Those that are new, or reopened, and not waived."""
-        self.untold: Counter[Severity] = Counter()
-        """Those of which nothing tells whether they are new, and not waived."""
+        self.new: Counter[tuple[Severity, str]] = Counter()
+        """Of these, those that were not open before this run, waived ones included."""
+        self._counting: Counter[tuple[Severity, Status]] = Counter()
+        """Those that are neither waived nor resolved, by severity and status: what may make a run fail."""
         self.by_status: Counter[str] = Counter()
         self._by_policy: Counter[str] = Counter()
         self._by_severity: Counter[str] = Counter()
@@ -88,26 +88,33 @@ class Tally(Counts):
             self._waived += finding.waiver is not None
             if finding.status is Status.RESOLVED:
                 continue
-            self.by_kind[finding.severity, finding.policy] += 1
+            kind = (finding.severity, finding.policy)
+            self.by_kind[kind] += 1
+            if finding.status in _NEW:
+                self.new[kind] += 1
             if finding.waiver is not None:
-                self.waived[finding.severity, finding.policy] += 1
-            elif finding.status in _NEW:
-                self.new[finding.severity] += 1
-            elif finding.status is Status.UNTRACKED:
-                self.untold[finding.severity] += 1
+                self.waived[kind] += 1
+            else:
+                self._counting[finding.severity, finding.status] += 1
 
     def at_least(self, severity: Severity) -> int:
         """Return how many findings that are neither waived nor resolved are as grave as `severity`, or graver."""
-        unwaived = self.by_kind - self.waived
-        return sum(count for (found, _), count in unwaived.items() if found.at_least(severity))
+        return self._at_least(severity, tuple(Status))
 
     def new_at_least(self, severity: Severity) -> int:
         """Return how many of these were not open before this run."""
-        return _at_least(severity, self.new)
+        return self._at_least(severity, _NEW)
 
     def untold_at_least(self, severity: Severity) -> int:
         """Return how many of these may be new, for all that is known."""
-        return _at_least(severity, self.untold)
+        return self._at_least(severity, (Status.UNTRACKED,))
+
+    def _at_least(self, severity: Severity, statuses: Collection[Status]) -> int:
+        return sum(
+            count
+            for (found, status), count in self._counting.items()
+            if status in statuses and found.at_least(severity)
+        )
 
     def totals(self) -> dict[str, Any]:
         """Return these counts as run.json has them; resolved findings are among those told of."""
@@ -123,7 +130,3 @@ class Tally(Counts):
                 "waived": self._waived,
             },
         }
-
-
-def _at_least(severity: Severity, counts: Counter[Severity]) -> int:
-    return sum(count for found, count in counts.items() if found.at_least(severity))

@@ -14,10 +14,11 @@ from rich.table import Table
 from rich.text import Text
 
 from auditor.cli.acceptances import cut, print_acceptances
+from auditor.cli.life import print_life
 from auditor.model import EXPORT_RECORDS, Reason, Severity, Verdict, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from auditor.audit import Gap, Result
 
@@ -44,7 +45,8 @@ def summary(result: Result) -> str:
     no_color = bool(os.environ.get("NO_COLOR"))
     console = Console(file=page, width=width, force_terminal=terminal, no_color=no_color, highlight=False)
     _print_head(console, result)
-    _print_findings(console, result.findings, result.waived)
+    _print_findings(console, result)
+    print_life(console, result.record)
     _print_gaps(console, result)
     print_acceptances(console, result.record)
     _print_tail(console, result)
@@ -86,25 +88,24 @@ def _print_head(console: Console, result: Result) -> None:
         console.print(f"{count} account(s) of the organization left out: see run.json, or auditor accounts")
 
 
-def _print_findings(
-    console: Console,
-    findings: Mapping[tuple[Severity, str], int],
-    waived: Mapping[tuple[Severity, str], int],
-) -> None:
+def _print_findings(console: Console, result: Result) -> None:
     console.print()
-    if not findings:
+    if not result.findings:
         console.print("No findings in what was read.")
         return
     table = Table("Severity", "Policy", title="Findings", title_justify="left", title_style="bold")
-    table.add_column("Findings", justify="right")
-    if waived:
-        table.add_column("Of these waived", justify="right")
+    counts = {"Findings": result.findings}
+    if result.record["history"] is not None:
+        counts["New"] = result.new
+    if result.waived:
+        counts["Of these waived"] = result.waived
+    for name in counts:
+        table.add_column(name, justify="right")
     order = list(Severity)
-    for (severity, policy), count in sorted(
-        findings.items(), key=lambda row: (order.index(row[0][0]), row[0][1])
-    ):
-        counts = [str(count), str(waived.get((severity, policy), 0))] if waived else [str(count)]
-        table.add_row(Text(severity, style=_COLOURS.get(severity, "")), policy, *counts)
+    for kind in sorted(result.findings, key=lambda kind: (order.index(kind[0]), kind[1])):
+        severity, policy = kind
+        numbers = (str(count.get(kind, 0)) for count in counts.values())
+        table.add_row(Text(severity, style=_COLOURS.get(severity, "")), policy, *numbers)
     console.print(table)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,8 @@ from rich.cells import cell_len
 from auditor.simulator.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from tests.cli.conftest import Auditor, RunFolder, Serve
+    from auditor.simulator.estate import Estate
+    from tests.cli.conftest import Auditor, RunFolder, Serve, Served
 
 QUIET = ("--quiet", "--log-level", "error")
 REGIONS = ("us-east-1", "us-west-2", "eu-west-1", "eu-central-1", "ap-southeast-3")
@@ -130,3 +133,95 @@ def test_a_run_in_which_all_is_skipped_looked_at_nothing_and_is_not_complete(
     )
     assert ended.code == 3
     assert ended.out.startswith("NOT COMPLETE: coverage 0 %\n1 targets: 1 skipped\n")
+
+
+def with_history(served: Served) -> None:
+    text = served.config.read_text("utf-8")
+    served.config.write_text(f"{text}history: {{}}\n", "utf-8")
+
+
+def with_records(estate: Estate, keep: slice) -> Estate:
+    """The estate with some of each place's records."""
+    return replace(
+        estate,
+        accounts=tuple(
+            replace(account, records={place: records[keep] for place, records in account.records.items()})
+            for account in estate.accounts
+        ),
+    )
+
+
+def statuses(folder: RunFolder) -> Counter[str]:
+    return Counter(finding["status"] for finding in folder.findings)
+
+
+def rows(text: str) -> dict[tuple[str, str], list[int]]:
+    """The numbers of the table of findings, by severity and policy."""
+    cells = [
+        [cell.strip() for cell in line.strip("│").split("│")]
+        for line in text.splitlines()
+        if line.startswith("│")
+    ]
+    return {(severity, policy): list(map(int, numbers)) for severity, policy, *numbers in cells}
+
+
+def test_without_a_history_nothing_is_said_of_one(auditor: Auditor, serve: Serve, out: RunFolder) -> None:
+    serve()
+    ended = auditor("run", "-o", "out", *QUIET)
+    assert out.run["history"] is None
+    (head,) = (line for line in ended.out.splitlines() if "Severity" in line)
+    assert [cell.strip() for cell in head.strip("┃").split("┃")] == ["Severity", "Policy", "Findings"]
+    assert not re.search(r"\d (new|recurring|resolved|not seen|may be new)\b", ended.out)
+
+
+def test_night_after_night_the_summary_says_what_became_of_the_findings(
+    auditor: Auditor, serve: Serve, out: RunFolder
+) -> None:
+    estate = serve(records_per_target=30).estate
+    half = with_records(estate, slice(0, 15))
+    denied = Fault(FaultKind.ACCESS_DENIED, region="eu-west-1")
+    nights = [(estate, ()), (half, ()), (estate, (denied,))]
+    told: list[str] = []
+    seen: list[RunFolder] = []
+    for number, (each, faults) in enumerate(nights):
+        with_history(serve(*faults, estate=each))
+        told.append(auditor("run", "-o", f"night-{number}", *QUIET).out)
+        seen.append(replace(out, path=out.path.with_name(f"night-{number}")))
+    first, second, third = map(statuses, seen)
+
+    assert set(first) == {"new"}
+    assert f"\n{first['new']} new; 0 recurring\n\n" in told[0]
+
+    assert set(second) >= {"recurring", "resolved"}
+    assert f"\n{second['new']} new; {second['recurring']} recurring\n" in told[1]
+    assert f"\n{second['resolved']} resolved, and not counted here\n" in told[1]
+
+    assert set(third) >= {"recurring", "reopened", "not_seen"}
+    new = third["new"] + third["reopened"]
+    assert f"\n{new} new, of which {third['reopened']} reopened; {third['recurring']} recurring\n" in told[2]
+    assert f"\n{third['not_seen']} not seen: counted as open, since not all was looked at\n" in told[2]
+
+    for text, folder in zip(told, seen, strict=True):
+        assert max(map(cell_len, text.splitlines())) <= 80
+        assert folder.run["history"].endswith("auditor-history.sqlite3")
+        expected: dict[tuple[str, str], list[int]] = {}
+        for finding in folder.findings:
+            if finding["status"] != "resolved":
+                counted = expected.setdefault((finding["severity"], finding["policy"]), [0, 0])
+                counted[0] += 1
+                counted[1] += finding["status"] in {"new", "reopened"}
+        assert rows(text.partition("Not audited")[0]) == expected
+
+
+def test_where_all_is_resolved_there_are_no_findings_and_it_says_so(auditor: Auditor, serve: Serve) -> None:
+    estate = serve().estate
+    for number, each in enumerate((estate, with_records(estate, slice(0, 0)))):
+        with_history(serve(estate=each))
+        ended = auditor("run", "-o", f"night-{number}", *QUIET)
+    assert ended.code == 0
+    assert ended.out.splitlines()[2:6] == [
+        "",
+        "No findings in what was read.",
+        f"{len(estate.truth)} resolved, and not counted here",
+        "",
+    ]

@@ -205,6 +205,7 @@ RUN: dict[str, Any] = {
     "run_id": START.run_id,
     "started_at": START.started_at,
     "finished_at": "2025-03-01T12:05:00Z",
+    "history": None,
     "caller_arn": "arn:aws:sts::999900001111:assumed-role/ci/session",
     "scope": {"kind": "full"},
     "coverage_percent": 33,
