@@ -8,7 +8,6 @@ botocore is pinned; tests hold every signature to the account and Region that it
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import re
@@ -30,7 +29,7 @@ from auditor.aws.connections import Connections
 from auditor.aws.models import LOADER
 from auditor.aws.parsing import ParserFactory
 from auditor.errors import CredentialsError, UsageError
-from auditor.model import shown
+from auditor.model import is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -242,7 +241,7 @@ def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
             raise UsageError(
                 f"the endpoint of {service}, {shown(overrides[service])}, is no URL of http or https"
             )
-        if url.scheme == "http" and not allow_http and not _is_loopback(host):
+        if url.scheme == "http" and not allow_http and not is_loopback(host):
             raise UsageError(
                 f"calls to {service} would go over plain http to {shown(host)}: "
                 "use https, or pass --allow-http if nobody else can read that network"
@@ -252,10 +251,3 @@ def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
 
 def _without_password(text: str) -> str:
     return shown(re.sub(r"[^\s\"']*@", "", text))[:_LONGEST]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -18,6 +18,7 @@ from auditor.config.acceptances import (
 )
 from auditor.config.accepting import check_acceptances
 from auditor.config.accounts import check_accounts, resolve
+from auditor.config.destinations import DESTINATIONS, read_destinations
 from auditor.config.digest import digest
 from auditor.config.entries import (
     AccountEntry,
@@ -44,12 +45,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from auditor.config.settings import PolicySettings
+    from auditor.config.destinations import Receiver
+    from auditor.config.settings import DestinationSettings, PolicySettings
     from auditor.model import Account
 
 M = TypeVar("M", bound=BaseModel)
 
-LATER_KEYS = ("history", "destinations")
+LATER_KEYS = ("history",)
 """Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
 
 _ENTRIES: Mapping[str, type[BaseModel]] = {
@@ -80,6 +82,8 @@ class Config:
     """In the file's order, those that have ended included."""
     organization: Organization | None = None
     """Where more accounts come from; None where the list is all."""
+    destinations: tuple[Receiver, ...] = ()
+    """Where findings are sent, in the file's order."""
     policy_lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each policy that is named, by its id."""
     policies_line: int = 1
@@ -101,6 +105,14 @@ class Config:
         return tuple(dict.fromkeys(filter(None, ids)))
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that it leads to, ExternalIds included: what must be shown nowhere."""
+        return (
+            *self.external_ids,
+            *(secret for each in self.destinations for secret in each.secrets.values()),
+        )
+
+    @property
     def shared_external_ids(self) -> tuple[str, ...]:
         """Those that are no single account's: any answer may quote them, whatever it was asked with."""
         ids: list[str | None] = []
@@ -117,11 +129,12 @@ def load_config(
     policy_settings: Mapping[str, type[PolicySettings]],
     known_regions: Collection[str],
     environ: Mapping[str, str],
+    destination_settings: Mapping[str, type[DestinationSettings]] | None = None,
 ) -> Config:
     """Return the configuration in the file at `path`.
 
     `policy_settings` has the class of each known policy's settings, `known_regions` the Regions that Lightsail has,
-    `environ` what `${NAME}` reads.
+    `environ` what `${NAME}` reads, `destination_settings` the class of the settings of each kind of destination.
 
     :raises ConfigError: with every problem of the file, in its order.
     """
@@ -133,6 +146,13 @@ def load_config(
         raise faults.fatal(line, f"the file holds {found}; write keys, the first of them version: 1")
     fill_in(root, environ, faults)
     check_acceptances(root.node, policy_settings, known_regions, faults)
+    destinations = read_destinations(
+        root.node,
+        destination_settings or {},
+        environ,
+        lambda kind, name: _validated(kind, root, (DESTINATIONS, name), faults),
+        faults,
+    )
     _refuse_later_keys(root.node, faults)
     of_organization = "organization" in root.node.children
     document = _validated(DocumentOfOrganization if of_organization else Document, root, (), faults)
@@ -162,6 +182,7 @@ def load_config(
         waivers=waivers,
         accepted_gaps=accepted_gaps,
         organization=organization,
+        destinations=destinations,
         policy_lines=_policy_lines(root.node),
         policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
     )
@@ -201,7 +222,7 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
             found = OrganizationEntry
         case ("organization", "include" | "exclude"):
             found = SelectionEntry
-        case () | ("policies", _):
+        case () | ("policies" | "destinations", _):
             found = model
         case ("policies", _, "controls", int()):
             found = ControlSettings

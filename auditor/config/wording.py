@@ -32,6 +32,7 @@ EXPECTED: Mapping[str, str] = {
     "accounts": 'a list with an entry for each account, such as - id: "111122223333"',
     "policies": "a mapping of policies, such as {stuck-export: {max_age: 24h}}",
     "limits": "a mapping, such as {concurrency: 64}",
+    "destinations": "a mapping of destinations, each by a name of your own with its settings",
     "id": 'twelve digits in quotes, such as "111122223333"',
     "name": "1 to 256 visible characters, none of them a control or direction mark, no blanks around them",
     "role_name": _ROLE,
@@ -85,6 +86,7 @@ _HOMES = {
     **dict.fromkeys(("hub_role_arn", "hub_external_id"), "under defaults"),
     **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
     **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
+    "destinations": "to the left margin",
     **dict.fromkeys(("waivers", "accepted_gaps"), "to the left margin"),
     "organization": "to the left margin",
     **dict.fromkeys(("include", "exclude"), "under organization"),
@@ -168,7 +170,7 @@ def unknown_key(key: str, known: Collection[str]) -> str:
 def _missing(loc: tuple[str | int, ...]) -> str:
     key, subject = str(loc[-1]), _subject(loc[:-1])
     # The id of a control, say, is none of an account.
-    foreign = loc[:1] == ("policies",) and key not in _OF_A_POLICY
+    foreign = (loc[:1] == ("policies",) and key not in _OF_A_POLICY) or loc[:1] == ("destinations",)
     expected = "a value" if foreign else EXPECTED.get(_known_as(loc), "a value")
     due = expected if expected.startswith(f"{key}:") else f"{key}: {expected}"
     return f"{subject} has no {key}; write {due}" if subject else f"{key} is missing; write {due}"
@@ -189,7 +191,9 @@ class _Found:
 def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str:
     key = _known_as(place)
     # A policy's key may be called as one of the file's own, and mean something else.
-    of_policy = (place[:1] == ("policies",) and len(place) > 1) or "session_tags" in place[:-1]
+    of_policy = (place[:1] in {("policies",), ("destinations",)} and len(place) > 1) or (
+        "session_tags" in place[:-1]
+    )
     known = key in _OF_EVERY_POLICY if of_policy else key in EXPECTED
     kind, context = error["type"], error.get("ctx", {})
     expected = EXPECTED[key] if known else _expected(kind, context)
@@ -263,7 +267,7 @@ def _wrong_value(found: _Found, node: Scalar) -> str:
 def _in_own_words(found: _Found, *, made_of_variables: bool) -> str:
     # A policy's own words, or pydantic's, may repeat a value: not one that came from the environment.
     if made_of_variables:
-        return f"{found.subject} can't be used with what the environment holds; see what the policy asks for"
+        return f"{found.subject} can't be used with what the environment holds; see what the policy or destination asks for"
     said = str(found.context["error"]) if found.kind == "value_error" else found.message
     return f"{found.subject}: {cut(said, _LONGEST_TEXT)}"
 
@@ -306,8 +310,8 @@ def _subject(place: tuple[str | int, ...]) -> str:
             return "this accepted gap"
         case ("accounts", int(), "id"):
             return "account id"
-        case ("policies", policy, _, *_):
-            return f"{_last(place)} of {cut(str(policy))}"
+        case ("policies" | "destinations", name, _, *_):
+            return f"{_last(place)} of {cut(str(name))}"
         case _:
             return _last(place)
 

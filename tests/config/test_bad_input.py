@@ -128,7 +128,10 @@ SETTING = [
 ]
 TOP = [
     ("history:", "history: this version does not know this key yet"),
-    ("destinations: 1", "destinations: this version does not know this key yet"),
+    (
+        "destinations: 1",
+        "destinations is a number; write a mapping of destinations, each by a name of your own",
+    ),
     ("acounts: []", "unknown key 'acounts'; write accounts, or remove it"),
     ("role_name: R", "role_name has no place here; move it under defaults, or to an account"),
     ("version: 1", "the key 'version' stands here twice, on line 1 first; keep one"),
