@@ -70,6 +70,10 @@ def read_destinations(
         secrets = _secrets(name, child, kind, environ, faults)
         settings = validated(kind, name)
         if settings is not None:
+            if external_id := getattr(settings, "external_id", None):
+                secrets["external_id"] = (
+                    external_id  # which is hidden as well, though it may stand in the file
+                )
             receivers.append(Receiver(name, settings, secrets))
     return tuple(receivers)
 

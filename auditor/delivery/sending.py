@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_MOST_READ = 500
-"""Events in memory at once, of each destination."""
+_LEAST_READ = 500
+"""Events read at once, or as many as one batch takes: so many are in memory of each destination."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 """Seconds."""
 _LONGEST_ASKED = 300.0
@@ -86,6 +86,7 @@ class Delivery:
         self._pause = pause or _back_off
         self._name = destination.name
         self._batcher = Batcher(destination.limits)
+        self._at_once = max(_LEAST_READ, destination.limits.events)
         self._taken = 0
         self._refused = 0
         self._failures = 0
@@ -129,7 +130,7 @@ class Delivery:
     async def _drain(self) -> None:
         while True:
             sent, after = False, 0
-            while due := await self._store.pending(self._name, _MOST_READ, after):
+            while due := await self._store.pending(self._name, self._at_once, after):
                 after = due[-1].position
                 sent |= await self._send_all(due)
             if not sent and not await self._wait():

@@ -39,11 +39,13 @@ class HttpReceiver:
     asked: list[Asked] = field(default_factory=list)
 
 
-async def _request(reader: asyncio.StreamReader) -> Asked:
+async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Asked:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
     method, path, _ = head[0].split(" ")
     pairs = (line.split(":", 1) for line in head[1:] if line)
     headers = {name.lower(): value.strip() for name, value in pairs}
+    if headers.get("expect") == "100-continue":
+        writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     body = await reader.readexactly(int(headers.get("content-length", "0")))
     return Asked(method, path, headers, body)
 
@@ -60,7 +62,7 @@ async def receiving(
         connections.add(task)
         try:
             while True:
-                asked = await _request(reader)
+                asked = await _request(reader, writer)
                 receiver.asked.append(asked)
                 said = answer(asked)
                 if said is Silence.HANG:
