@@ -5,6 +5,7 @@
     AuditorError
     ├── UsageError            the command can't do what was asked: exit 2
     │   ├── ConfigError       the configuration, with every problem found in it
+    │   │   └── CasesError    the same of files with cases of policies
     │   └── CredentialsError  no usable base credentials
     ├── InterruptedRun        a signal came before anything was audited: exit 130 or 143
     ├── OrganizationUnread    AWS Organizations could not be read: exit 2, or beside a list a gap
@@ -56,6 +57,10 @@ class ConfigError(UsageError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = tuple(problems)
+
+
+class CasesError(ConfigError):
+    """Files with cases of policies that can't be used."""
 
 
 class CredentialsError(UsageError):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from auditor import config as _config
-from auditor.audit import FormatRequest, Gap, Observer, Progress, Result, RunOptions, audit
+from auditor.audit import FormatRequest, Gap, NewFindings, Observer, Progress, Result, RunOptions, audit
 from auditor.aws.regions import lightsail_regions
 from auditor.config import Config
 from auditor.delivery import destination_settings
@@ -50,6 +50,7 @@ __all__ = [
     "Filters",
     "FormatRequest",
     "Gap",
+    "NewFindings",
     "Observer",
     "Outcome",
     "Problem",

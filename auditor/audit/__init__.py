@@ -2,14 +2,16 @@
 
 from auditor.audit.folder import choose_folder
 from auditor.audit.listing import list_accounts
-from auditor.audit.options import FormatRequest, Observer, Progress, RunOptions
+from auditor.audit.options import FailOn, FormatRequest, NewFindings, Observer, Progress, RunOptions
 from auditor.audit.pipeline import audit
 from auditor.audit.record import Exit, Gap, Result
 
 __all__ = [
     "Exit",
+    "FailOn",
     "FormatRequest",
     "Gap",
+    "NewFindings",
     "Observer",
     "Progress",
     "Result",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from auditor.audit.resuming import left_behind
 from auditor.audit.tally import Tally
 from auditor.coverage import Ledger
 from auditor.errors import LedgerError
@@ -40,9 +42,13 @@ class Balance:
 def open_books(run: Run, plan: Plan) -> Books:
     """Open the books with the whole plan in the ledger."""
     today = run.now.date()
+    targets = plan.targets
+    if run.resumed is not None:
+        # What has been done stays in the ledger, though its account may have left the organisation since.
+        targets = chain(targets, left_behind(run.resumed, plan))
     accepted_gaps = AcceptedGaps(run.config.accepted_gaps, today)
     return Books(
-        Ledger(plan.targets, accepted_gaps.accept),
+        Ledger(targets, accepted_gaps.accept),
         Tally(),
         Waivers(run.config.waivers, today),
         accepted_gaps,

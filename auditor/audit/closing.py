@@ -18,6 +18,7 @@ from auditor.waivers import Looked, log_report, report
 if TYPE_CHECKING:
     from auditor.audit.books import Books
     from auditor.audit.preparing import Ready, Run
+    from auditor.audit.remembering import Memory
     from auditor.audit.stopping import Stopping
     from auditor.audit.writing import Writer
 
@@ -33,7 +34,7 @@ class Audited:
     """The Regions that Lightsail says it has; None where it did not say."""
 
 
-async def close(audited: Audited, writer: Writer, stopping: Stopping) -> Result:
+async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Memory | None = None) -> Result:
     """Write the ledger, the formats' ends and run.json, and return what came of the run.
 
     Each says how it went with those before it: an output may fail, or a signal come, while they are written. What
@@ -55,7 +56,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping) -> Result:
             tally=books.tally,
             balance=balance,
             stopped_by=stopping.signal,
-            write_errors=writer.errors,
+            write_errors=[*writer.errors, *([memory.error] if memory and memory.error else [])],
         )
         record = run_record(
             run_id=run.id,
@@ -67,6 +68,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping) -> Result:
             caller_arn=ready.caller,
             endpoint_overrides=ready.clients.endpoint_overrides,
             scope=scope,
+            resumed_at=run.resumed_at,
             ledger=books.ledger,
             tally=books.tally,
             balance=balance,
@@ -76,6 +78,8 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping) -> Result:
         return record, held
 
     await writer.end(books.ledger, as_it_stands()[0])
+    if memory is not None and not stopping.cut_off:
+        await memory.finish(as_it_stands()[0], books.ledger.lines)
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()
     log_report(record, run.config.path)
@@ -87,4 +91,5 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping) -> Result:
         books.ledger,
         writer.patience.ran_out,
         books.tally.waived,
+        stopping.cut_off,
     )

@@ -9,7 +9,7 @@ import anyio
 from auditor.delivery import Delivery, Report, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import timedelta
 
     from auditor.delivery import DeadLetters
@@ -42,3 +42,16 @@ async def deliver(
         for destination in destinations:
             group.start_soon(send, destination)
     return [reports[destination.name] for destination in destinations]
+
+
+def unnamed(left: Mapping[str, int], destinations: Sequence[AnyDestination]) -> list[str]:
+    """Say of each destination that the configuration no longer names what still waits for it.
+
+    :param left: how many events wait for each destination.
+    """
+    named = {destination.name for destination in destinations}
+    return [
+        f"{name}: {count} event(s) left, and the configuration names no such destination; name it again"
+        for name, count in sorted(left.items())
+        if name not in named
+    ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import structlog
 
+from auditor.audit.fixes import fix_elsewhere
 from auditor.audit.hub import assume_hub, how_to_allow
 from auditor.audit.organization import find_accounts, how_to_read
 from auditor.aws.clients import open_clients
@@ -146,8 +147,9 @@ def _not_tried(plan: Plan, config: Config, caller: str | None) -> list[Diagnosis
             found[target.account] = Diagnosis(target.account, (), notes=[note])
         else:
             unread, organization = OrganizationUnread(target.source, failure), config.organization
-            how = None if organization is None else how_to_read(unread, organization, caller)
-            fix = how or _fix_elsewhere(failure)
+            fix = (
+                fix_elsewhere(failure) if organization is None else how_to_read(unread, organization, caller)
+            )
             # Until then a run audits the list alone, and tells of the gap.
             account = replace(target.account, name="organization")
             found[target.account] = Diagnosis(
@@ -246,7 +248,7 @@ def _not_assumed(account: Account, failed: CallFailed) -> Problem:
     if reason is Reason.WRONG_ACCOUNT:
         fix = f"correct the role of account {account.id} in the configuration"
     elif reason is not Reason.ROLE_NOT_ASSUMABLE:
-        fix = _fix_elsewhere(failed.failure)
+        fix = fix_elsewhere(failed.failure)
     elif failed.failure.error_code == "PackedPolicyTooLarge":
         fix = "shorten session_tags, or write session_policy: false for this account"
     elif "MaxSessionDuration" in message or "DurationSeconds" in message:
@@ -275,16 +277,4 @@ def _fix_of_call(account: Account, source: str, region: str, failed: CallFailed)
         )
     if failure.reason in (Reason.ACCOUNT_SETUP_IN_PROGRESS, Reason.REGION_SETUP_IN_PROGRESS):
         return "wait: AWS is still setting this up"
-    return _fix_elsewhere(failed.failure)
-
-
-def _fix_elsewhere(failure: Failure) -> str:
-    match failure.reason:
-        case Reason.CLOCK_SKEW:
-            return "set this machine's clock"
-        case Reason.EXPIRED_CREDENTIALS:
-            return "sign in again: the base credentials have ended"
-        case Reason.NETWORK_ERROR | Reason.TIMEOUT | Reason.BAD_RESPONSE:
-            return "look at the network, proxy and endpoint between here and AWS"
-        case _:
-            return "try again later; where it stays, tell AWS's support"
+    return fix_elsewhere(failed.failure)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 OWN_FILES = ("run.json", "findings.jsonl", "coverage.jsonl")
 """What every run's folder holds."""
+CHECKPOINT = "checkpoint.jsonl"
+"""What it holds beside until the run is done."""
 
 
 def new_run_id(now: datetime) -> str:
@@ -43,6 +45,10 @@ def _check(folder: Path, name: str) -> None:
         raise UsageError(f"-o {name}: no file's name holds a NUL; name another folder")
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"-o {name}: is no folder; name one that is empty or does not exist")
+    if (folder / CHECKPOINT).exists():
+        raise UsageError(
+            f"-o {name}: holds a run that was not done; go on with it by --resume {name}, or name another folder"
+        )
     for file in (*OWN_FILES, *(f"{file}.part" for file in OWN_FILES)):
         if (folder / file).exists():
             raise UsageError(

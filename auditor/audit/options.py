@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from auditor.inventory import Filters
 from auditor.model import Severity
@@ -30,15 +30,29 @@ class FormatRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class NewFindings:
+    """Findings that were not open before the run, new and reopened ones; it takes a history to tell them."""
+
+    at_least: Severity
+    """As grave as this, or graver."""
+
+
+FailOn: TypeAlias = "Severity | NewFindings | None"
+"""What makes a run fail: findings from this severity upwards, the new ones of these alone, or none."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """What the configuration does not say."""
 
     folder: Path | None = None
     """None is `runs/<run id>`."""
+    resume: Path | None = None
+    """The folder of a run that died, or was interrupted: it goes on, with its own formats and filters."""
     formats: tuple[FormatRequest, ...] = ()
     filters: Filters = field(default_factory=Filters)
-    fail_on: Severity | None = Severity.HIGH
-    """None: no finding makes a run fail."""
+    fail_on: FailOn = Severity.HIGH
+    """Waived findings make no run fail."""
     min_coverage: int = 100
     """Percent, 0 to 100."""
     max_unjudged: int = 0

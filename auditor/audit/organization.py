@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import anyio
 import structlog
 
+from auditor.audit.fixes import fix_elsewhere
 from auditor.aws.organizations import OrganizationReader, Reading
 from auditor.aws.slots import Slot
 from auditor.errors import OrganizationUnread, UsageError
 from auditor.inventory import choose, listed
 from auditor.inventory.accounts import unit_named
-from auditor.model import LIST_ACCOUNTS, Failure, Reason, shown
+from auditor.model import Failure, Reason, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_NOT_IN_USE = "AWSOrganizationsNotInUseException"
+"""The account that asks is in no organisation (Organizations API reference, ListAccounts)."""
 _TAGS_AT_ONCE = 4
 """Accounts whose tags are asked for at once: Organizations allows a whole organisation but a few calls a second."""
 
@@ -55,7 +58,7 @@ async def find_accounts(  # noqa: PLR0913 -- what calls are made with, and until
         return listed(config)
     reader = OrganizationReader(clients, roles, organization.lister(), request_timeout)
     try:
-        with _ends_at(give_up_at):
+        with _ends_at(give_up_at, reader):
             reading = await _read(reader, organization, places, with_units=with_units)
     except OrganizationUnread as unread:
         told = _told(unread, organization, caller)
@@ -68,11 +71,12 @@ async def find_accounts(  # noqa: PLR0913 -- what calls are made with, and until
 
 
 @contextmanager
-def _ends_at(deadline: float) -> Iterator[None]:
+def _ends_at(deadline: float, reader: OrganizationReader) -> Iterator[None]:
     with anyio.CancelScope(deadline=deadline) as waiting:
         yield
     if waiting.cancelled_caught:
-        raise OrganizationUnread(LIST_ACCOUNTS, Failure(Reason.DEADLINE, None, "the run's deadline was over"))
+        over = Failure(Reason.DEADLINE, None, "the run's deadline was over")
+        raise OrganizationUnread(reader.asking, over)
 
 
 async def _read(
@@ -135,11 +139,13 @@ def _told(unread: OrganizationUnread, organization: Organization, caller: str | 
         f" ({said})" if said else ""
     )
     fix = how_to_read(unread, organization, caller)
-    return told if fix is None else f"{told}; {fix}"
+    return f"{told}; {fix}"
 
 
-def how_to_read(unread: OrganizationUnread, organization: Organization, caller: str | None) -> str | None:
-    """Say what would let the organisation be read; None where no permission does."""
+def how_to_read(unread: OrganizationUnread, organization: Organization, caller: str | None) -> str:
+    """Say what would let the organisation be read."""
+    if unread.failure.error_code == _NOT_IN_USE:
+        return "name a role of the management account with role_arn, or list the accounts without an organization"
     match unread.failure.reason:
         case Reason.ROLE_NOT_ASSUMABLE:
             hub = organization.hub
@@ -151,5 +157,7 @@ def how_to_read(unread: OrganizationUnread, organization: Organization, caller: 
                 f"allow {unread.action} to {shown(who)}, in the management account or a delegated "
                 "administrator's, or name a role there with role_arn"
             )
+        case Reason.DEADLINE:
+            return "lengthen deadline under limits, or a run's --deadline"
         case _:
-            return None
+            return fix_elsewhere(unread.failure)

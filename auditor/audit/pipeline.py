@@ -2,7 +2,7 @@
 
 ::
 
-    plan ── a slot for each place ──> audit the place ── findings ──> writer
+    plan ── a slot for each place ──> audit the place ── findings ──> history ──> outputs
                                             └── verdicts ──> ledger
 
 A place is an account and a Region, with its targets. Places are started in the order of the plan, each when a slot
@@ -18,15 +18,19 @@ from typing import TYPE_CHECKING
 import anyio
 
 from auditor.audit.books import open_books
+from auditor.audit.checkpoint import Checkpoint
 from auditor.audit.closing import Audited, close
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import made_folder
 from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
-from auditor.audit.preparing import begin, prepare
+from auditor.audit.preparing import begin, header_of, prepare
 from auditor.audit.published import lightsails_word
+from auditor.audit.remembering import Memory, looking, remembered
+from auditor.audit.resuming import set_aside, settle_done
 from auditor.audit.start import run_start
 from auditor.audit.stopping import Stopping
+from auditor.audit.telling import Teller
 from auditor.audit.writing import Writer
 from auditor.aws.opt_in import EnabledRegions
 from auditor.aws.slots import Slot
@@ -42,9 +46,10 @@ if TYPE_CHECKING:
     from auditor.audit.books import Books
     from auditor.audit.preparing import Ready, Run
     from auditor.audit.record import Result
+    from auditor.audit.telling import Told
     from auditor.config import Config
     from auditor.formats import RunStart
-    from auditor.model import Finding, Place
+    from auditor.model import Place
 
 _OPEN_FOR_EACH = 8
 """Places begun at once for each request in flight: the others of them wait for a retry or a role."""
@@ -82,17 +87,31 @@ async def _audit(run: Run, observer: Observer) -> Result:
             await around.start(stopping.watch_signals)
         async with AsyncExitStack() as stack:
             with stopping.preparing:
+                remembers = await stack.enter_async_context(remembered(run))
                 ready = await prepare(run, stack)
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
+            if run.resumed is not None:
+                settle_done(run.resumed, ready.plan, books)
             with made_folder(run.folder):
+                before = set_aside(run.resumed) if run.resumed else None
                 writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
+                resumes = run.resumed is not None
+                checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
             stopping.limit(writer.patience)
+            memory = Memory(remembers, looking(run, books), writer.patience) if remembers else None
             if observer.interval is not None:
                 around.start_soon(_tell_progress, observer, observer.interval, books, run.began_at)
-            audited = await _Pipeline(run, ready, books, stopping).run(writer, observer)
-            result = await close(audited, writer, stopping)
+            teller = Teller(writer, books, memory, checkpoint)
+            pipeline = _Pipeline(run, ready, books, stopping)
+            if run.resumed is not None and before is not None:
+                await teller.tell_again(run.resumed, before, pipeline.to_audit)
+            audited = await pipeline.run(teller, observer)
+            await teller.conclude()
+            result = await close(audited, writer, stopping, memory)
+            if not stopping.cut_off:
+                checkpoint.remove()
         around.cancel_scope.cancel()
     return result
 
@@ -122,18 +141,25 @@ class _Pipeline:
         self._ready = ready
         self._books = books
         self._stopping = stopping
+        done = run.resumed.places if run.resumed else {}
+        self._places = [place for place in ready.plan.places if _key(place) not in done]
 
-    async def run(self, writer: Writer, observer: Observer) -> Audited:
+    @property
+    def to_audit(self) -> frozenset[tuple[str, str]]:
+        """The account and Region of each place that is audited now."""
+        return frozenset(map(_key, self._places))
+
+    async def run(self, teller: Teller, observer: Observer) -> Audited:
         """Audit every place that there is time for, and give every target its verdict."""
         run, ready, ledger = self._run, self._ready, self._books.ledger
-        send, receive = anyio.create_memory_object_stream[list["Finding"]](run.concurrency)
+        send, receive = anyio.create_memory_object_stream["Told"](run.concurrency)
         audit = self._place_audit(send)
         for target, failure in ready.plan.settled.items():
             ledger.settle(target, Outcome(), failure)
         observer.ready()
         published: frozenset[str] | None = None
         async with anyio.create_task_group() as writing:
-            writing.start_soon(writer.serve, receive)
+            writing.start_soon(teller.serve, receive)
             async with send:
                 with self._stopping.work:
                     await self._start_places(audit)
@@ -142,7 +168,7 @@ class _Pipeline:
             ledger.settle_the_rest(self._stopping.why())
         return Audited(run, ready, self._books, published)
 
-    def _place_audit(self, send: MemoryObjectSendStream[list[Finding]]) -> PlaceAudit:
+    def _place_audit(self, send: MemoryObjectSendStream[Told]) -> PlaceAudit:
         run, ready, books = self._run, self._ready, self._books
         plan = ready.plan
         return PlaceAudit(
@@ -156,7 +182,7 @@ class _Pipeline:
             ledger=books.ledger,
             tally=books.tally,
             request_timeout=run.request_timeout,
-            emit=lambda findings: _emit(send, findings),
+            tell=lambda told: _tell(send, told),
             why_stopped=self._stopping.why,
         )
 
@@ -172,20 +198,24 @@ class _Pipeline:
                 opened.release()
 
         async with anyio.create_task_group() as group:
-            for place in self._ready.plan.places:
+            for place in self._places:
                 await opened.acquire()
                 slot = Slot(self._ready.in_flight)
                 await slot.acquire()
                 group.start_soon(one, place, slot)
 
 
-async def _emit(send: MemoryObjectSendStream[list[Finding]], findings: list[Finding]) -> None:
-    """Hand findings to the writer, even as the run is cut off: what was found in time is found.
+def _key(place: Place) -> tuple[str, str]:
+    return place.account.id, place.region
 
-    The writer takes them soon: it gives up on an output that does not.
+
+async def _tell(send: MemoryObjectSendStream[Told], told: Told) -> None:
+    """Hand on what a place tells, even as the run is cut off: what was found in time is found.
+
+    It is taken soon: an output that does not take it is given up on.
     """
     try:
-        send.send_nowait(findings)  # which costs no turn of the event loop, as send does
+        send.send_nowait(told)  # which costs no turn of the event loop, as send does
     except anyio.WouldBlock:
         with anyio.CancelScope(shield=True):
-            await send.send(findings)
+            await send.send(told)

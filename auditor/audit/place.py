@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
@@ -10,25 +11,37 @@ import structlog
 
 from auditor.audit.joining import Joiner
 from auditor.audit.reading import Reading, internal_error, say_failed, where
+from auditor.audit.tally import Counts
 from auditor.aws.pages import PageReader
 from auditor.aws.sources import SOURCES
 from auditor.errors import CallFailed
-from auditor.model import EXPORT_RECORDS, ExportRecord, Failure, Outcome, Reason, shown
+from auditor.model import EXPORT_RECORDS, ExportRecord, Failure, Outcome, Place, Reason, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
     from auditor.audit.findings import FindingMaker
     from auditor.audit.tally import Tally
+    from auditor.audit.telling import Told
     from auditor.aws.clients import Clients
     from auditor.aws.opt_in import EnabledRegions
     from auditor.aws.roles import Roles
     from auditor.aws.slots import Slot
     from auditor.coverage import Ledger
-    from auditor.model import Finding, Place, Target
+    from auditor.model import Target
     from auditor.policies import Crash, Found, Panel, TargetJudge
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceEnd:
+    """A place of which every target has its verdict, and that is done: it was not cut off."""
+
+    place: Place
+    counts: Counts
+    was_read: Callable[[str], bool]
+    """Says whether the record of an ARN was read, or may have been."""
 
 
 class PlaceAudit:
@@ -45,7 +58,7 @@ class PlaceAudit:
         ledger: Ledger,
         tally: Tally,
         request_timeout: float,
-        emit: Callable[[list[Finding]], Awaitable[None]],
+        tell: Callable[[Told], Awaitable[None]],
         why_stopped: Callable[[], Failure],
     ) -> None:
         self._clients = clients
@@ -56,7 +69,7 @@ class PlaceAudit:
         self._ledger = ledger
         self._tally = tally
         self._timeout = request_timeout
-        self._emit = emit
+        self._tell = tell
         self._why_stopped = why_stopped
 
     async def audit(self, place: Place, slot: Slot) -> None:
@@ -91,25 +104,23 @@ class PlaceAudit:
         """Return whether a policy needs this source of a record whose copy is known."""
         return self._panel.asks(source, record)
 
-    def count(self, records: Sequence[ExportRecord]) -> None:
-        """Count records that were read."""
-        self._tally.read(records)
-
     async def report(self, target: Target, found: list[Found]) -> None:
         """Make findings of what was found, and hand them on."""
         if found:
-            findings = [self._maker.make(target, each) for each in found]
-            self._tally.found(findings)
-            await self._emit(findings)
+            await self._tell([self._maker.make(target, each) for each in found])
 
     def settle(self, target: Target, outcome: Outcome, failure: Failure | None) -> None:
         """Give a target its verdict."""
         verdict = self._ledger.settle(target, outcome, failure)
         log.debug("target settled", **where(target), verdict=verdict, pages=outcome.pages)
 
-    def judged(self, judge: TargetJudge) -> None:
-        """Count what the judge of a place could not judge."""
-        self._tally.judged(judge)
+    def count(self, counts: Counts) -> None:
+        """Count what was read, and could not be judged, in a place."""
+        self._tally.add(counts)
+
+    async def ended(self, end: PlaceEnd) -> None:
+        """Say that all targets of a place have their verdicts."""
+        await self._tell(end)
 
 
 class _Visit:
@@ -117,11 +128,13 @@ class _Visit:
 
     def __init__(self, rooms: PlaceAudit, place: Place, slot: Slot) -> None:
         self._rooms = rooms
+        self._place = place
         self._target, *others = place.targets
-        self._slot = slot
+        self._counts = Counts()
         self._outcome = Outcome()
         self._failure: Failure | None = Failure(Reason.INTERNAL_ERROR)  # until something else is known
         self._judge = rooms.begin(self._target)
+        self._reader = rooms.reader(self._target, self._outcome, slot)
         self._readings = {
             target.source: Reading(target, lambda target, outcome: rooms.reader(target, outcome, slot))
             for target in others
@@ -140,13 +153,12 @@ class _Visit:
             self._failure = internal_error(self._target, error)
 
     async def _read_records(self) -> Failure | None:
-        reader = self._rooms.reader(self._target, self._outcome, self._slot)
         try:
-            async with aclosing(reader.pages()) as pages:
+            async with aclosing(self._reader.pages()) as pages:
                 async for page in pages:
                     records = [ExportRecord(raw) for raw in page]
                     del page  # not held while the next one is awaited
-                    self._rooms.count(records)
+                    self._counts.read(records)
                     if self._joiner is not None:
                         records = await self._joiner.join(records)
                     found = self._judge.judge(records)
@@ -169,11 +181,14 @@ class _Visit:
             await self._rooms.report(self._target, self._judge.conclude(complete=failure is None))
         except Exception as error:  # noqa: BLE001 -- as above
             failure = internal_error(self._target, error)
-        self._rooms.judged(self._judge)
+        self._counts.judged(self._judge)
+        self._rooms.count(self._counts)
         self._outcome.unjudged = self._judge.unjudged or None
         self._rooms.settle(self._target, self._outcome, failure)
         for reading in self._readings.values():
             self._rooms.settle(reading.target, reading.outcome, self._why_not(reading, failure))
+        if self.stopped is None:
+            await self._rooms.ended(PlaceEnd(self._place, self._counts, self._reader.was_read))
 
     def _why_not(self, reading: Reading, records: Failure | None) -> Failure | None:
         """Return why a source of facts was not read as far as it would have been, or None where it was.

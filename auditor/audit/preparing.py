@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import structlog
 
+from auditor.audit.checkpoint import Header
 from auditor.audit.folder import choose_folder, new_run_id
+from auditor.audit.gating import check_fail_on
 from auditor.audit.hub import assume_hub
+from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
+from auditor.audit.resuming import check_resumed, read_checkpoint
 from auditor.audit.writing import check_formats
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
@@ -20,16 +25,19 @@ from auditor.aws.regions import lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
-from auditor.inventory import check_filters, make_plan, policies_of
+from auditor.formats import STDOUT
+from auditor.history import judged_by
+from auditor.inventory import Filters, check_filters, make_plan, policies_of
+from auditor.model import rfc3339
 from auditor.policies import actions_of, catalogue_of, sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AsyncExitStack
     from datetime import timedelta
-    from pathlib import Path
 
     from auditor.audit.options import RunOptions
+    from auditor.audit.resuming import Resumed
     from auditor.aws.clients import Clients
     from auditor.config import Config, PolicySettings
     from auditor.inventory import Plan
@@ -57,6 +65,10 @@ class Run:
     """Where it will write; it may not exist yet."""
     plan: Plan | None
     """None where an organisation has to be asked first which accounts there are."""
+    resumed: Resumed | None = None
+    """How far it came before, where it goes on."""
+    resumed_at: tuple[str, ...] = ()
+    """When it went on, each time, this one included."""
 
     @property
     def concurrency(self) -> int:
@@ -100,12 +112,27 @@ def begin(config: Config, options: RunOptions) -> Run:
     began_at, now = anyio.current_time(), datetime.now(UTC)
     run_id = new_run_id(now)
     entries = catalogue_of(config.policies)
+    resumed: Resumed | None = None
+    resumed_at: tuple[str, ...] = ()
+    if options.resume is not None:
+        resumed = read_checkpoint(options.resume)
+        options = as_before(options, resumed.header)
+        resumed_at = (*resumed.header.resumed_at, rfc3339(now))
+        run_id, now = resumed.header.run_id, datetime.fromisoformat(resumed.header.started_at)
     plan = None
     if config.organization is None:
         plan = make_plan(config, options.filters, lightsail_regions(), partial(sources_of, entries))
     else:
         check_filters(config, options.filters, lightsail_regions())
-    folder = choose_folder(options.folder, run_id)
+    check_fail_on(options.fail_on, config)
+    policies = policies_of(config, options.filters)
+    if resumed is None:
+        folder = choose_folder(options.folder, run_id)
+    else:
+        folder = resumed.folder
+        check_resumed(
+            resumed.header, folder, config_digest=config.digest, policies=digests_of(entries, policies)
+        )
     check_formats(options.formats, folder, config.path)
     return Run(
         id=run_id,
@@ -114,10 +141,50 @@ def begin(config: Config, options: RunOptions) -> Run:
         now=now,
         began_at=began_at,
         entries=entries,
-        policies=policies_of(config, options.filters),
+        policies=policies,
         folder=folder,
         plan=plan,
+        resumed=resumed,
+        resumed_at=resumed_at,
     )
+
+
+def header_of(run: Run) -> Header:
+    """Return what the run was asked, for its checkpoint."""
+    filters = run.options.filters
+    return Header(
+        run_id=run.id,
+        started_at=rfc3339(run.now),
+        config_path=str(Path(run.config.path).absolute()),
+        config_digest=run.config.digest,
+        policies=digests_of(run.entries, run.policies),
+        filters={
+            "policies": list(filters.policies),
+            "accounts": list(filters.accounts),
+            "regions": list(filters.regions),
+        },
+        formats=[(each.name, _absolute(each.path), each.variant) for each in run.options.formats],
+        resumed_at=list(run.resumed_at),
+    )
+
+
+def as_before(options: RunOptions, header: Header) -> RunOptions:
+    """Return the options with which a run goes on: what it reads and writes is as it was asked first."""
+    return replace(
+        options,
+        filters=Filters(**{name: tuple(named) for name, named in header.filters.items()}),
+        formats=tuple(FormatRequest(*each) for each in header.formats),
+    )
+
+
+def digests_of(entries: Mapping[str, Entry], policies: Mapping[str, PolicySettings]) -> dict[str, str]:
+    """Return the digest of each policy's settings and code."""
+    return {name: each.digest for name, each in judged_by(entries, policies).items()}
+
+
+def _absolute(path: str | None) -> str | None:
+    """Return a format's path from wherever the run goes on."""
+    return path if path is None or path == STDOUT else str(Path(path).absolute())
 
 
 async def prepare(run: Run, stack: AsyncExitStack) -> Ready:

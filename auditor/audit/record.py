@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from auditor import __version__
+from auditor.audit.gating import failing
 from auditor.model import Verdict
 
 if TYPE_CHECKING:
@@ -68,6 +69,8 @@ class Result:
     """Whether an output was given up on that took nothing: a thread of this process still waits for it."""
     waived: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
     """How many of these findings are waived."""
+    is_cut_off: bool = False
+    """Whether the run was ended before it was done: it can go on, by `RunOptions.resume`."""
 
     @property
     def exit_code(self) -> int:
@@ -112,9 +115,7 @@ def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell
     if tally.unjudged_records > options.max_unjudged:
         text = f"{tally.unjudged_records} record(s) could not be judged, {options.max_unjudged} allowed"
         held.append(Condition(Exit.INCOMPLETE, text))
-    grave = options.fail_on and tally.at_least(options.fail_on)
-    if grave:
-        held.append(Condition(Exit.FINDINGS, f"{grave} finding(s) at or above {options.fail_on}"))
+    held += [Condition(Exit.FINDINGS, text) for text in failing(options.fail_on, tally)]
     order = list(Exit)
     return sorted(held, key=lambda condition: order.index(condition.code))
 
@@ -130,6 +131,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     caller_arn: str | None,
     endpoint_overrides: Mapping[str, str],
     scope: Mapping[str, Any],
+    resumed_at: Sequence[str],
     ledger: Ledger,
     tally: Tally,
     balance: Balance,
@@ -141,6 +143,7 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
         "schema": SCHEMA,
         "run_id": run_id,
         "started_at": started_at,
+        "resumed_at": list(resumed_at),
         "finished_at": finished_at,
         "versions": {"auditor": __version__, "botocore": botocore_version, "policies": dict(policies)},
         "config_digest": config_digest,

@@ -36,6 +36,11 @@ class Stopping:
         self.signal: Exit | None = None
         """The signal that came, if one did."""
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether the run was ended before it was done."""
+        return self.signal is not None or self.work.cancel_called
+
     def limit(self, patience: Patience) -> None:
         """Let outputs take little time once the run is to end."""
         self._patience = patience

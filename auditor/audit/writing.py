@@ -1,10 +1,10 @@
-"""Findings on their way to the formats, in bounded memory: a slow reader slows the requests down."""
+"""Findings and the ledger in their formats, on their way to files and streams, in bounded memory."""
 
 from __future__ import annotations
 
 import difflib
 import math
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,8 +22,6 @@ from auditor.model import shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Self
-
-    from anyio.streams.memory import MemoryObjectReceiveStream
 
     from auditor.coverage import Ledger
     from auditor.formats import Format, Output, RunStart
@@ -123,11 +121,15 @@ class Sink:
         self._pending = bytearray(output_format.head())
         self._ended = False
         self.error: str | None = None
+        self.position = len(self._pending)
+        """Bytes that stand before what comes next."""
 
     async def add(self, findings: Sequence[Finding]) -> None:
         """Write these findings, now or with those that follow."""
         if self.error is None:
-            self._pending += self._format.findings(findings)
+            written = self._format.findings(findings)
+            self.position += len(written)
+            self._pending += written
             if len(self._pending) >= _CHUNK:
                 await self._flush()
 
@@ -148,6 +150,13 @@ class Sink:
         """Leave the output as it is, where it was not brought to its end."""
         if not self._ended:
             self._output.abandon()
+
+    async def secure(self) -> bool:
+        """Bring to the disk what was added so far; say whether it is there."""
+        await self._flush()
+        if self.error is None:
+            await self._try(self._output.sync)
+        return self.error is None
 
     async def _flush(self) -> None:
         data, self._pending = self._pending, bytearray()
@@ -201,16 +210,19 @@ class Writer:
         for sink in self.sinks:
             sink.let_go()
 
-    async def serve(self, receive: MemoryObjectReceiveStream[Sequence[Finding]]) -> None:
-        """Write what arrives until the stream ends."""
-        async with receive:
-            async for first in receive:
-                findings = [*first]
-                with suppress(anyio.WouldBlock, anyio.EndOfStream):
-                    while True:
-                        findings += receive.receive_nowait()
-                for sink in self.sinks:
-                    await sink.add(findings)
+    async def add(self, findings: Sequence[Finding]) -> None:
+        """Give these findings to every output."""
+        for sink in self.sinks:
+            await sink.add(findings)
+
+    @property
+    def findings_end(self) -> int:
+        """Bytes of findings.jsonl that stand before what comes next."""
+        return self.sinks[0].position
+
+    async def secure_findings(self) -> bool:
+        """Bring to the disk what findings.jsonl has so far; say whether it is there."""
+        return await self.sinks[0].secure()
 
     async def end(self, ledger: Ledger, run: Mapping[str, Any]) -> None:
         """Write the ledger, and end every format. run.json itself follows apart, since it says how this went."""

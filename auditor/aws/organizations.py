@@ -117,6 +117,8 @@ class OrganizationReader:
         self._roles = roles
         self._lister = lister
         self._timeout = request_timeout
+        self.asking = LIST_ACCOUNTS
+        """What an answer was last waited for, as IAM names it."""
 
     async def members(self, slot: Slot) -> tuple[Member, ...]:
         """Return every account.
@@ -201,6 +203,7 @@ class OrganizationReader:
 
     async def _page(self, operation: _Operation, slot: Slot, asked: Mapping[str, str]) -> dict[str, Any]:
         credentials = await self._credentials(slot)
+        self.asking = operation.action
         retrying = Retrying(slot)
         try:
             return await retrying(self._ask, operation, asked, credentials)
@@ -213,6 +216,7 @@ class OrganizationReader:
     async def _credentials(self, slot: Slot) -> SessionCredentials | None:
         if self._lister is None:
             return None
+        self.asking = ASSUME_ROLE
         try:
             return await self._roles.credentials(self._lister, slot)
         except CallFailed as failed:

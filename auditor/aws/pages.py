@@ -59,6 +59,11 @@ class PageReader:
         self._slot = slot
         self._timeout = request_timeout
         self._retrying = Retrying(slot, self._before_retry)
+        self._seen: set[str | bytes] = set()
+
+    def was_read(self, identity: str) -> bool:
+        """Say whether a record of this identity was read, or may have been: one that came without may be any."""
+        return identity in self._seen or any(isinstance(key, bytes) for key in self._seen)
 
     async def pages(self, **arguments: Any) -> AsyncGenerator[list[Any], None]:
         """Yield the records of each page, as AWS gave them, that were not on an earlier one.
@@ -70,7 +75,8 @@ class PageReader:
         """
         token: str | None = None
         tokens: set[str] = set()
-        seen: set[str | bytes] = set()
+        # Of this asking alone: another may ask for the same records.
+        seen = self._seen = set()
         restarted = False
         while True:
             try:

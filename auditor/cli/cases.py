@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from auditor.config.faults import Faults
+from auditor.config.faults import Faults, FileKind
 from auditor.config.nodes import Child, ListNode, MappingNode, Scalar
 from auditor.config.reading import read_text
 from auditor.config.text import listed, nearest, quoted
 from auditor.config.tree import read_tree
 from auditor.config.values import plain
-from auditor.config.wording import unknown_key
+from auditor.config.wording import key_of_no_use
 from auditor.expressions import FACT_FIELDS, SCHEMA
 from auditor.model import (
     ABSENT,
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_CASES = FileKind(
+    begin="write cases: and a list below it, as docs/own-policies.md shows",
+    name="name a file of cases, as docs/own-policies.md shows one",
+    split="split the cases over several files",
+)
 EXPECTATIONS = ("finding", "none", "unjudged")
 _OF_A_FILE = ("policy", "now", "account", "region", "cases")
 _OF_A_CASE = (
@@ -79,7 +84,7 @@ def read_cases(path: Path, entries: Mapping[str, Entry]) -> list[Case]:
 
     :raises ConfigError: with every fault of the file.
     """
-    faults = Faults(str(path))
+    faults = Faults(str(path), _CASES)
     root = read_tree(read_text(path, faults), faults)
     cases = _Reader(str(path), entries, faults).file(root)
     faults.check()
@@ -108,7 +113,7 @@ class _Reader:
         for number, child in enumerate(listed_cases.node.children, 1):
             case = self._mapping(child, f"case {number}", "keys, such as record and expect")
             self._known(case, _OF_A_CASE)
-            if case:
+            if isinstance(child.node, MappingNode):
                 found.append(self._case(number, child, {**whole, **case}))
         return found
 
@@ -182,6 +187,8 @@ class _Reader:
             found = [one]
         elif several is not None and isinstance(several.node, ListNode):
             found = several.node.children
+            if not found:
+                self._faults.add(several.line, "records is empty; write a record below it")
         else:
             self._faults.add((several or child).line, "records is no list; write one record under record")
             return ()
@@ -270,7 +277,7 @@ class _Reader:
         for key in keys:
             if key not in known:
                 line = keys[key].line if isinstance(keys, dict) else None
-                self._faults.add(line, unknown_key(key, known))
+                self._faults.add(line, key_of_no_use(key, known))
 
     def _text(self, keys: dict[str, Child], key: str, at: Child, *, required: str | None = None) -> str:
         child = keys.get(key)

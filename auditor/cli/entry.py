@@ -13,7 +13,7 @@ from auditor import __version__
 from auditor.cli import commands
 from auditor.cli.last_word import last_word
 from auditor.cli.standard import complain, leave, prepare
-from auditor.errors import ConfigError, InterruptedRun, SinkError, UsageError
+from auditor.errors import CasesError, ConfigError, InterruptedRun, SinkError, UsageError
 
 _USAGE = 2
 _NOT_WRITTEN = 4
@@ -66,9 +66,9 @@ def _run() -> int:
     except ConfigError as error:
         complain("".join(f"auditor: {problem}\n" for problem in error.problems))
         count = len(error.problems)
-        code = _ended(
-            _USAGE, f"{count} problem{'s' if count > 1 else ''} in the configuration; nothing was audited"
-        )
+        cases = isinstance(error, CasesError)
+        where = "the cases; nothing was tested" if cases else "the configuration; nothing was audited"
+        code = _ended(_USAGE, f"{count} problem{'s' if count > 1 else ''} in {where}")
     except UsageError as error:
         complain(f"auditor: {error}\n")
         code = _ended(_USAGE, "nothing was audited")

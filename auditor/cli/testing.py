@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
-
-import orjson
 
 from auditor.cli.cases import read_cases
 from auditor.cli.catalogues import known_policies
 from auditor.cli.standard import say
-from auditor.errors import ConfigError
+from auditor.errors import CasesError, ConfigError
 from auditor.model import EXPORT_RECORDS, Account, ExportRecord, Target, shown
 from auditor.policies import Panel
 
@@ -29,7 +28,8 @@ _FAILED = 1
 def run_cases(config_path: Path | None, paths: Sequence[Path]) -> tuple[int, str]:
     """Run the cases of these files and print those that fail; return the exit code, and why it is that.
 
-    :raises UsageError: where the configuration or a file can't be used.
+    :raises CasesError: with every problem of these files.
+    :raises UsageError: where the configuration can't be used.
     """
     entries, settings = known_policies(config_path)
     cases: list[Case] = []
@@ -40,7 +40,7 @@ def run_cases(config_path: Path | None, paths: Sequence[Path]) -> tuple[int, str
         except ConfigError as error:
             problems += error.problems
     if problems:
-        raise ConfigError(problems)
+        raise CasesError(problems)
     failed = 0
     for case in cases:
         if faults := _judged(case, entries, settings):
@@ -108,4 +108,5 @@ def _holds(evidence: Any, expected: Any) -> bool:
 
 
 def _json(value: Any) -> str:
-    return shown(orjson.dumps(value, default=str).decode())
+    # A case may hold a number of any size, which orjson does not write.
+    return shown(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))

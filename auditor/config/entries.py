@@ -167,6 +167,21 @@ class OrganizationEntry(_Entry):
     exclude: SelectionEntry | None = Field(default=None, description="But for these.")
 
 
+class HistoryEntry(_Entry):
+    """Where earlier runs are remembered; with nothing in it, in a file beside this one."""
+
+    # Looked at in auditor.config.history, where the file's folder is known.
+    store: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        repr=False,
+        description="A file's path, sqlite:///PATH, postgresql://USER@HOST/DATABASE or s3://BUCKET/KEY.",
+    )
+    wait: Duration | None = Field(
+        default=None,
+        description="How long a run waits for another that is at the same history; unless given, not at all.",
+    )
+
+
 class Document(_Entry):
     """The whole file."""
 
@@ -196,6 +211,10 @@ class Document(_Entry):
     )
     accepted_gaps: list[AcceptedGapEntry] = Field(
         default_factory=list, description="What can't be read, and is known and accepted, each until a date."
+    )
+    history: HistoryEntry | None = Field(
+        default=None,
+        description="Where earlier runs are remembered: by it is told what is new, recurring or resolved.",
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from auditor.errors import ConfigError, Problem
 from auditor.model import shown
 
@@ -9,11 +11,31 @@ MOST_FAULTS = 10_000
 """Faults that are told of one file: a hostile file could hold more than anybody waits for."""
 
 
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file holds, as far as its faults speak of that."""
+
+    begin: str
+    """How to write one, where nothing is written yet."""
+    name: str
+    """How to name another, where there is none of this name."""
+    split: str
+    """How to make it smaller."""
+
+
+CONFIGURATION = FileKind(
+    begin="copy accounts.example.yaml and fill in your accounts",
+    name="copy accounts.example.yaml and fill in your accounts, or name yours with -c",
+    split="split the accounts over several files, one run each",
+)
+
+
 class Faults:
     """Every fault found so far in one file."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, kind: FileKind = CONFIGURATION) -> None:
         self._file = shown(file)
+        self.kind = kind
         self._found: dict[Problem, None] = {}
 
     @property

@@ -25,14 +25,23 @@ from auditor.config.entries import (
     Defaults,
     Document,
     DocumentOfOrganization,
+    HistoryEntry,
     OrganizationEntry,
     SelectionEntry,
 )
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
+from auditor.config.history import check_history, history_of
 from auditor.config.nodes import Child, ListNode, MappingNode
 from auditor.config.organization import Organization, check_organization, organization_of
-from auditor.config.own import EXPRESSION, ControlSettings, ExpressionSettings, check_own, is_own
+from auditor.config.own import (
+    EXPRESSION,
+    ControlSettings,
+    ExpressionSettings,
+    check_own,
+    is_own,
+    lacks_expression,
+)
 from auditor.config.reading import read_text
 from auditor.config.regions import check_regions
 from auditor.config.settings import Limits
@@ -46,13 +55,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.config.destinations import Receiver
+    from auditor.config.history import History
     from auditor.config.settings import DestinationSettings, PolicySettings
     from auditor.model import Account
 
 M = TypeVar("M", bound=BaseModel)
-
-LATER_KEYS = ("history",)
-"""Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
 
 _ENTRIES: Mapping[str, type[BaseModel]] = {
     "accounts": AccountEntry,
@@ -82,6 +89,8 @@ class Config:
     """In the file's order, those that have ended included."""
     organization: Organization | None = None
     """Where more accounts come from; None where the list is all."""
+    history: History | None = None
+    """Where earlier runs are remembered; None where they are not."""
     destinations: tuple[Receiver, ...] = ()
     """Where findings are sent, in the file's order."""
     policy_lines: Mapping[str, int] = field(default_factory=dict)
@@ -153,12 +162,12 @@ def load_config(
         lambda kind, name: _validated(kind, root, (DESTINATIONS, name), faults),
         faults,
     )
-    _refuse_later_keys(root.node, faults)
     of_organization = "organization" in root.node.children
     document = _validated(DocumentOfOrganization if of_organization else Document, root, (), faults)
     policies = _policies(root, policy_settings, faults)
     check_accounts(root.node, faults)
     check_organization(root.node, faults)
+    check_history(root.node, path, faults)
     _check_all_regions(root.node, known_regions, faults)
     faults.check()
     if document is None:  # pragma: no cover -- there is a fault where there is no document
@@ -185,6 +194,7 @@ def load_config(
         destinations=destinations,
         policy_lines=_policy_lines(root.node),
         policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
+        history=history_of(document, path),
     )
 
 
@@ -218,6 +228,8 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
             found = _ENTRIES[of]
         case ("limits",):
             found = Limits
+        case ("history",):
+            found = HistoryEntry
         case ("organization",):
             found = OrganizationEntry
         case ("organization", "include" | "exclude"):
@@ -246,15 +258,6 @@ def _policy_lines(root: MappingNode) -> Mapping[str, int]:
     return {policy: child.line for policy, child in written.node.children.items()}
 
 
-def _refuse_later_keys(root: MappingNode, faults: Faults) -> None:
-    for key in LATER_KEYS:
-        if later := root.children.pop(key, None):
-            faults.add(
-                later.line,
-                f"{key}: this version does not know this key yet; remove it, or use a later version",
-            )
-
-
 def _policies(
     root: Child, policy_settings: Mapping[str, type[PolicySettings]], faults: Faults
 ) -> dict[str, PolicySettings]:
@@ -268,6 +271,12 @@ def _policies(
         if is_own(child):
             if own := _own_policy(policy, child, root, policy_settings, faults):
                 policies[policy] = own
+        elif policy not in policy_settings and lacks_expression(child):
+            faults.add(
+                child.line,
+                f"policy {quoted(policy)} has no {EXPRESSION}; write {EXPRESSION}: one in CEL that is true where a record "
+                "breaks it",
+            )
         elif policy not in policy_settings:
             near = nearest(policy, policy_settings)
             hint = f"write {near}" if near else f"the policies are {', '.join(sorted(policy_settings))}"

@@ -115,6 +115,12 @@ def check_organization(root: MappingNode, faults: Faults) -> None:
     if child is None or organization is None:
         return
     _check_role(root, child, faults)
+    its_id = organization.children.get("external_id")
+    if its_id is not None and "role_arn" not in organization.children:
+        faults.add(
+            its_id.line,
+            "external_id stands without role_arn, which it is for; write the role that lists the accounts, or remove it",
+        )
     for side in _SIDES:
         selection = organization.children.get(side)
         if selection is not None and isinstance(selection.node, MappingNode) and not selection.node.children:

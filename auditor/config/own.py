@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 EXPRESSION = "expression"
 """The key that makes a policy one's own."""
 
+_OF_OWN_ALONE = frozenset({"message", "remediation", "controls"})
 _ID = re.compile(r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*")
 _LONGEST_ID = 64
 
@@ -57,6 +58,11 @@ class ExpressionSettings(PolicySettings):
 def is_own(child: Child) -> bool:
     """Say whether what stands under a policy's id has an expression."""
     return isinstance(child.node, MappingNode) and EXPRESSION in child.node.children
+
+
+def lacks_expression(child: Child) -> bool:
+    """Say whether what stands under a policy's id is one's own in all but its expression."""
+    return isinstance(child.node, MappingNode) and not _OF_OWN_ALONE.isdisjoint(child.node.children)
 
 
 def check_own(policy: str, child: Child, settings: ExpressionSettings, faults: Faults) -> None:
@@ -105,7 +111,7 @@ def _tell(policy: str, key: str, child: Child, found: Iterable[Fault], faults: F
         )
         text = fault.text
         if isinstance(value, Scalar) and value.variables:
-            text = "can't be used with what the environment holds"
+            text = "can't be used with what the environment holds; correct that, or write it out"
         elif fault.unknown is not None:
             near = nearest(fault.unknown, fault.known)
             text += f"; write {near}" if near else f"; there are {listed(fault.known)}"

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 LARGEST_FILE = 4 * 1024 * 1024
 """Bytes: some 10,000 accounts with all that can be said of each."""
 
-_START = "copy accounts.example.yaml and fill in your accounts"
-
 # YAML 1.1, 5.1: the characters that a stream may hold. A byte order mark is one at the start alone, and U+0085,
 # U+2028 and U+2029 would end lines for YAML and for no editor, so that no line number would be right.
 _NOT_PRINTABLE = re.compile(
@@ -39,7 +37,7 @@ def read_text(path: Path, faults: Faults) -> str:
     """
     data = _read_bytes(path, faults)
     if len(data) > LARGEST_FILE:
-        raise faults.fatal(None, "is larger than 4 MiB; split the accounts over several files, one run each")
+        raise faults.fatal(None, f"is larger than 4 MiB; {faults.kind.split}")
     if b"\0" in data:
         raise faults.fatal(_line(data, data.index(b"\0")), "is binary, or UTF-16; write it as text in UTF-8")
     try:
@@ -48,7 +46,7 @@ def read_text(path: Path, faults: Faults) -> str:
         wrong = _line(data, error.start)
         raise faults.fatal(wrong, "holds a byte that is not UTF-8; save the file as UTF-8") from None
     if not text.strip():
-        raise faults.fatal(None, f"is empty; {_START}")
+        raise faults.fatal(None, f"is empty; {faults.kind.begin}")
     if hostile := _NOT_PRINTABLE.search(text):
         code = f"U+{ord(hostile[0]):04X}"
         raise faults.fatal(
@@ -75,7 +73,7 @@ def _read_bytes(path: Path, faults: Faults) -> bytes:
                 data += chunk
             return bytes(data)
     except FileNotFoundError:
-        raise faults.fatal(None, f"no such file; {_START}, or name yours with -c") from None
+        raise faults.fatal(None, f"no such file; {faults.kind.name}") from None
     except IsADirectoryError:
         raise faults.fatal(None, _KINDS[stat.S_IFDIR]) from None
     except PermissionError:

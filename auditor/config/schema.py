@@ -76,11 +76,13 @@ def json_schema(
         settings = definitions[level]["properties"]
         definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
     definitions["Defaults"]["dependentRequired"] = {"hub_external_id": ["hub_role_arn"]}
-    for level in ("OrganizationEntry", "SelectionEntry"):
+    definitions["OrganizationEntry"]["dependentRequired"] = {"external_id": ["role_arn"]}
+    for level in ("OrganizationEntry", "SelectionEntry", "HistoryEntry"):
         settings = definitions[level]["properties"]
         definitions[level]["properties"] = {key: _not_null(setting) for key, setting in settings.items()}
     definitions["SelectionEntry"]["minProperties"] = 1
-    root["properties"]["organization"] = _not_null(root["properties"]["organization"])
+    for key in ("organization", "history"):
+        root["properties"][key] = _not_null(root["properties"][key])
     for setting in definitions["AccountEntry"]["properties"].values():
         setting.pop("default", None)  # an account's defaults are those under defaults
     known = {"policy": policy_settings, "region": known_regions, "source": SOURCES, "reason": REASONS}

@@ -37,12 +37,13 @@ def _check(tags: Child, children: dict[str, Child], faults: Faults) -> None:
         faults.add(
             tags.line, f"session_tags has {len(children)} tags; STS takes {MOST_TAGS}: remove some of them"
         )
-    lines: dict[str, int] = {}
+    first: dict[str, str] = {}
     for key, child in children.items():
         # A key is told apart by more than its case.
-        first = lines.setdefault(key.casefold(), child.line)
-        if first != child.line:
-            faults.add(child.line, f"the tag {quoted(key)} is on line {first} too but for its case; keep one")
+        twin = first.setdefault(key.casefold(), key)
+        if twin != key:
+            line = children[twin].line
+            faults.add(child.line, f"the tag {quoted(key)} is on line {line} too but for its case; keep one")
         if not 1 <= len(key) <= LONGEST_TAG_KEY or not _is_taken(key):
             faults.add(
                 child.line,

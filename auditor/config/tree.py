@@ -91,9 +91,7 @@ class _Builder:
         finally:
             events.close()  # type: ignore[attr-defined]  # a generator; typed as an iterator
         if self._root is None:
-            raise self._faults.fatal(
-                None, "holds nothing but comments; copy accounts.example.yaml and fill it in"
-            )
+            raise self._faults.fatal(None, f"holds nothing but comments; {self._faults.kind.begin}")
         return self._root
 
     def _follow(self, events: Iterator[Any]) -> None:

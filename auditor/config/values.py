@@ -9,7 +9,7 @@ from auditor.config.nodes import Child, ListNode, MappingNode, Node, Scalar
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SECRET_KEYS = ("external_id", "hub_external_id")
+SECRET_KEYS = ("external_id", "hub_external_id", "store")
 """The keys whose values no message shows."""
 
 

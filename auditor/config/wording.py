@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.config.durations import EXAMPLES
+from auditor.config.expected import EXPECTED, HOMES
 from auditor.config.nodes import Node, Scalar
 from auditor.config.text import cut, listed, nearest, quoted
 from auditor.config.values import SECRET_KEYS, find, has_variables, kind_of
@@ -19,80 +20,10 @@ if TYPE_CHECKING:
     from auditor.config.faults import Faults
     from auditor.config.nodes import Child
 
-_ROLE = "the role's name alone, 1 to 64 letters, digits or _+=,.@- (a role with a path goes into role_arn)"
-EXPECTED: Mapping[str, str] = {
-    "version": "version: 1",
-    "organization": 'a mapping, such as {role_arn: "arn:aws:iam::111122223333:role/Lister"}, or {} for all accounts',
-    "include": "a mapping of what is meant, such as {ous: [Root/Workloads]}",
-    "exclude": "a mapping of what is left out, such as {names: [sandbox-*]}",
-    "ous": "a list of organizational units, such as [Root/Workloads/Prod]",
-    "names": "a list of patterns, such as [sandbox-*]",
-    "tags": "a mapping of tags, such as {environment: [prod, staging]}",
-    "defaults": "a mapping, such as {role_name: LightsailExportAuditor}",
-    "accounts": 'a list with an entry for each account, such as - id: "111122223333"',
-    "policies": "a mapping of policies, such as {stuck-export: {max_age: 24h}}",
-    "limits": "a mapping, such as {concurrency: 64}",
-    "destinations": "a mapping of destinations, each by a name of your own with its settings",
-    "id": 'twelve digits in quotes, such as "111122223333"',
-    "name": "1 to 256 visible characters, none of them a control or direction mark, no blanks around them",
-    "role_name": _ROLE,
-    "role_arn": 'one such as "arn:aws:iam::{account_id}:role/audit/Reader", its name at most 64 characters long',
-    "external_id": "2 to 1224 letters, digits or _+=,.@:/-",
-    "session_name": "2 to 64 letters, digits or _+=,.@-",
-    "session_duration": "15m to 12h",
-    "session_tags": "a mapping, such as {team: security}",
-    "source_identity": "2 to 64 letters, digits or _+=,.@-",
-    "session_policy": "true or false",
-    "hub_role_arn": 'the ARN of one role, such as "arn:aws:iam::999988887777:role/AuditHub"',
-    "hub_external_id": "2 to 1224 letters, digits or _+=,.@:/-",
-    "concurrency": "a whole number from 1 to 1024",
-    "request_timeout": EXAMPLES,
-    "deadline": EXAMPLES,
-    "organization role_arn": 'a role of one account, such as "arn:aws:iam::111122223333:role/OrganizationReader"',
-    "organization ou": "a path of names such as Root/Workloads/Prod, or an id such as ou-ab12-cdefgh34",
-    "organization accounts": 'a list of account ids in quotes, such as ["111122223333"]',
-    "severity": f"one of {', '.join(Severity)}",
-    "message": 'a text, such as "{record.name} is public"',
-    "remediation": "a text that says what to do",
-    "framework": "a text, such as NIST SP 800-53 r5",
-    "enabled": "true or false",
-    "waivers": "a list with an entry for each waiver, each with an owner, a reason and an until",
-    "accepted_gaps": "a list with an entry for each gap, each with an owner, an explanation and an until",
-    "policy": "a policy's id, or a pattern",
-    "account": 'twelve digits in quotes, such as "111122223333", or a pattern of them',
-    "region": "a Region's name, or a pattern such as eu-*",
-    "resource": "a finding's resource_arn, or a pattern such as *:ExportSnapshotRecord/0a1b*",
-    "source": "what is read, such as lightsail:GetExportSnapshotRecords, or a pattern",
-    "owner": "who answers for it",
-    "waivers.reason": "why it is accepted",
-    "accepted_gaps.reason": "a reason of the ledger, such as access-denied, or a pattern",
-    "explanation": "why it is accepted",
-    "ticket": "where it was agreed on",
-    "until": "the last day on which it holds, such as 2027-03-31",
-}
-"""A key, or one of one list alone with that before it → what to write there."""
-
 _OF_EVERY_POLICY = ("enabled", "severity")
-_OF_A_POLICY = (*_OF_EVERY_POLICY, "message", "remediation", "framework")
+_OF_A_POLICY = (*_OF_EVERY_POLICY, "message", "remediation", "framework", "control id")
 _NEEDED = ("version", "accounts", "id", "owner", "waivers.reason", "explanation", "until")
 _LONGEST_TEXT = 300
-
-_HOMES = {
-    **dict.fromkeys(("role_name", "role_arn", "external_id"), "under defaults, or to an account"),
-    **dict.fromkeys(("session_name", "session_duration", "regions"), "under defaults, or to an account"),
-    **dict.fromkeys(
-        ("session_tags", "source_identity", "session_policy"), "under defaults, or to an account"
-    ),
-    **dict.fromkeys(("hub_role_arn", "hub_external_id"), "under defaults"),
-    **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),
-    **dict.fromkeys(("defaults", "accounts", "policies", "limits", "version"), "to the left margin"),
-    "destinations": "to the left margin",
-    **dict.fromkeys(("waivers", "accepted_gaps"), "to the left margin"),
-    "organization": "to the left margin",
-    **dict.fromkeys(("include", "exclude"), "under organization"),
-    **dict.fromkeys(("ous", "names", "tags"), "under include or exclude of organization"),
-}
-"""A key → where it belongs, for one that was written elsewhere."""
 
 _BY_TYPE = {
     "bool": "true or false",
@@ -112,6 +43,12 @@ _BOUNDS = {
     "greater_than_equal": ("ge", "of at least"),
     "less_than": ("lt", "below"),
     "less_than_equal": ("le", "of at most"),
+}
+
+
+_LENGTHS = {
+    "string_too_short": ("min_length", "at least"),
+    "string_too_long": ("max_length", "at most"),
 }
 
 
@@ -153,25 +90,30 @@ def tell(
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:
-    """Say that nothing is called `key` here, and what is."""
+    """Say that nothing is called `key` here in a configuration, and what is or where else it belongs."""
     if key == "<<":
         return (
             "merge keys (<<) are not read here; write the keys out, or put what accounts share under defaults"
         )
     # Of many things in one place, of one in another: regions of an account, the region of a waiver.
     singular = key.removesuffix("s") in known
-    if not singular and (home := _HOMES.get(key)):
+    if not singular and (home := HOMES.get(key)):
         return f"{key} has no place here; move it {home}"
+    return key_of_no_use(key, known)
+
+
+def key_of_no_use(key: str, known: Collection[str]) -> str:
+    """Say that nothing is called `key` here, and what is."""
     near = nearest(key, known)
     hint = f"write {near}" if near else f"the keys here are {listed(sorted(known))}"
     return f"unknown key {quoted(key)}; {hint}, or remove it"
 
 
 def _missing(loc: tuple[str | int, ...]) -> str:
-    key, subject = str(loc[-1]), _subject(loc[:-1])
-    # The id of a control, say, is none of an account.
-    foreign = (loc[:1] == ("policies",) and key not in _OF_A_POLICY) or loc[:1] == ("destinations",)
-    expected = "a value" if foreign else EXPECTED.get(_known_as(loc), "a value")
+    key, subject, known = str(loc[-1]), _subject(loc[:-1]), _known_as(loc)
+    # What a policy has under a key of the file's own is something else.
+    foreign = loc[:1] == ("destinations",) or (loc[:1] == ("policies",) and known not in _OF_A_POLICY)
+    expected = "a value" if foreign else EXPECTED.get(known, "a value")
     due = expected if expected.startswith(f"{key}:") else f"{key}: {expected}"
     return f"{subject} has no {key}; write {due}" if subject else f"{key} is missing; write {due}"
 
@@ -194,7 +136,7 @@ def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str
     of_policy = (place[:1] in {("policies",), ("destinations",)} and len(place) > 1) or (
         "session_tags" in place[:-1]
     )
-    known = key in _OF_EVERY_POLICY if of_policy else key in EXPECTED
+    known = key in (*_OF_EVERY_POLICY, "control") if of_policy else key in EXPECTED
     kind, context = error["type"], error.get("ctx", {})
     expected = EXPECTED[key] if known else _expected(kind, context)
     if place[:-1] == ("accounts",):
@@ -223,8 +165,14 @@ def _known_as(place: tuple[str | int, ...]) -> str:
             key = "organization ou"
         case ("organization", _, "names", int()):
             key = "name"
+        case ("organization", _, "tags", _):
+            key = "tag value"
         case ("organization", _, "tags", tag, *_):
             key = f"tag {tag}"  # one may be called as a key of the file's own
+        case ("policies", _, "controls", int()):
+            key = "control"
+        case ("policies", _, "controls", int(), "id"):
+            key = "control id"
         case ("organization", "role_arn") | ("organization", _, "accounts"):
             key = f"organization {key}"
         case (str() as of, *_) if f"{of}.{key}" in EXPECTED:
@@ -297,19 +245,20 @@ def _expected(kind: str, context: Mapping[str, Any]) -> str | None:
         return f"a number {words} {context[name]}"
     if kind in {"enum", "literal_error"}:
         return f"one of {cut(str(context['expected']), _LONGEST_TEXT)}"
+    if kind in _LENGTHS:
+        name, words = _LENGTHS[kind]
+        return f"a text of {words} {context[name]:,} character{'s' if context[name] > 1 else ''}"
     return _BY_TYPE.get(kind.partition("_")[0])
 
 
 def _subject(place: tuple[str | int, ...]) -> str:
     match place:
-        case ("accounts", int()):
-            return "this account"
-        case ("waivers", int()):
-            return "this waiver"
-        case ("accepted_gaps", int()):
-            return "this accepted gap"
+        case ("accounts" | "waivers" | "accepted_gaps" as of, int()):
+            return f"this {of[:-1].replace('_', ' ')}"
         case ("accounts", int(), "id"):
             return "account id"
+        case ("organization", _, "tags", tag):
+            return f"the tag {cut(str(tag))}"
         case ("policies" | "destinations", name, _, *_):
             return f"{_last(place)} of {cut(str(name))}"
         case _:

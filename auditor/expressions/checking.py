@@ -94,9 +94,9 @@ def checked(text: str) -> Checked:
 def _unfit(text: str) -> str | None:
     """Return why the library need not even be asked; None where it has to be."""
     if not text.strip():
-        return "is empty"
+        return 'is empty; write one, such as record.state == "Failed"'
     if len(text) > LONGEST:
-        return f"is longer than {LONGEST:,} characters"
+        return f"is longer than {LONGEST:,} characters; shorten it, or make two policies of it"
     if _NO_TEXT.search(text):
         return "holds a character that no text can hold; remove it"
     return "has a backtick, which no name needs; leave it out" if "`" in text else None

@@ -41,15 +41,19 @@ class Template:
 def template_faults(text: str) -> list[Fault]:
     """Return what is wrong with a template."""
     if len(text) > _LONGEST:
-        return [Fault(f"is longer than {_LONGEST:,} characters")]
+        return [Fault(f"is longer than {_LONGEST:,} characters; shorten it")]
     faults: list[Fault] = []
     loops = 0
     for part in _split(text):
         if isinstance(part, str):
             continue
         expression, column = part
-        if not expression.strip() or expression in "{}":
-            faults.append(Fault(f"a brace that stands alone; write {expression or '{}'} twice", None, column))
+        if not expression.strip():
+            text = "nothing stands between the braces; write an expression there, or {{}} for braces"
+            faults.append(Fault(text, None, column))
+            continue
+        if expression in "{}":
+            faults.append(Fault(f"a brace that stands alone; write {expression} twice", None, column))
             continue
         seen = checked(expression)
         faults += [_moved(fault, column) for fault in seen.faults]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ _REQUIREMENTS, _FIELDS = 32, 50
 _FIELD_KEY, _FIELD_VALUE = 128, 2_048
 _REASON = 1_024
 _TYPES = ["Software and Configuration Checks/AWS Security Best Practices"]
+_ACCOUNT = re.compile(r"[0-9]{12}")
+_OF_ARN = re.compile(r"arn:[^:]*:[^:]*:[^:]*:([0-9]{12}):")
 _NOBODY = "000000000000"
 """Stands for an account where none is known: Security Hub refuses that finding, and says so."""
 
@@ -118,7 +121,7 @@ class OutputFormat(Format):
         }
 
     def _of_gap(self, gap: Gap, time: str, caller: str, region: str) -> dict[str, Any]:
-        account = gap.account_id if gap.account_id and gap.account_id.isdigit() else caller
+        account = gap.account_id if gap.account_id and _ACCOUNT.fullmatch(gap.account_id) else caller
         label = "INFORMATIONAL" if gap.kind is GapKind.SUBSET or gap.accepted else "MEDIUM"
         why = accepted_text(gap.accepted) if gap.accepted else gap.text
         return {
@@ -216,5 +219,5 @@ def _reasons(code: str, why: str) -> dict[str, Any]:
 
 def _account_of(arn: str | None) -> str:
     """Return the account of an ARN, for what is said of no account."""
-    parts = (arn or "").split(":")
-    return parts[4] if len(parts) > 4 and parts[4].isdigit() else _NOBODY  # noqa: PLR2004 -- arn:partition:service:region:account
+    found = _OF_ARN.match(arn or "")
+    return found[1] if found else _NOBODY

@@ -91,11 +91,9 @@ def _of_subset(start: RunStart) -> Gap:
 
 
 def _unread(start: RunStart, line: Mapping[str, Any]) -> Gap:
-    how_far = "only in part" if line["verdict"] == Verdict.PARTIAL else "not at all"
+    how_far = "read only in part" if line["verdict"] == Verdict.PARTIAL else "not read"
     why = ": ".join(str(line[key]) for key in ("reason", "error_code", "error_message") if line[key])
-    text = shown(
-        f"{line['source']} was read {how_far} in account {line['account_id']}, {line['region']}: {why}"
-    )
+    text = shown(f"{line['source']} was {how_far} in account {line['account_id']}, {line['region']}: {why}")
     return Gap(
         GapKind.UNREAD,
         *_ids(start, GapKind.UNREAD, line),

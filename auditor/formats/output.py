@@ -49,6 +49,9 @@ class Output(ABC):
     def write(self, data: bytes) -> None:
         """Add to it."""
 
+    def sync(self) -> None:  # noqa: B027 -- what a stream was given can't be taken back, nor hastened
+        """Bring to the disk what was written, where it goes to one."""
+
     @abstractmethod
     def finish(self) -> None:
         """Make it visible as what it is: complete."""
@@ -81,6 +84,11 @@ class WholeFile(Output):
         """Add to it."""
         with self._failing():
             _write_all(self._file, data)
+
+    def sync(self) -> None:
+        """Flush it to the disk."""
+        with self._failing():
+            os.fsync(self._file.fileno())
 
     def finish(self) -> None:
         """Flush it to the disk and give it its name."""

@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from auditor.formats.start import RunStart
 
 
+def config_path(start: RunStart) -> str:
+    """Return the configuration's path as it was named, which in CI is from the repository's root; no `./` before it."""
+    return posixpath.normpath(PurePath(start.config_path).as_posix())
+
+
 def config_uri(start: RunStart) -> str:
-    """Return the configuration as a URI: relative as it was named, which in CI is from the repository's root."""
-    path = PurePath(start.config_path)
-    encoded = quote(os.fsencode(posixpath.normpath(path.as_posix())))
-    return f"file://{encoded}" if path.is_absolute() else encoded
+    """Return the same as a URI."""
+    path = config_path(start)
+    encoded = quote(os.fsencode(path))
+    return f"file://{encoded}" if PurePath(path).is_absolute() else encoded
 
 
 def config_line(start: RunStart, policy: str | None) -> int:

@@ -5,12 +5,15 @@ A finding has no line of code: it is shown at the line of the configuration that
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from auditor.formats.contract import Format
 from auditor.formats.encoding import encoded
 from auditor.formats.gaps import GapKind, gaps, scope_text
 from auditor.formats.place import config_line, config_uri
+from auditor.formats.sarif_gaps import gap_result, gap_rules, literal
+from auditor.formats.unseen import Unseen
 from auditor.model import ResolutionKind, Severity, Status
 
 if TYPE_CHECKING:
@@ -24,6 +27,9 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 _GITHUB = "github"
 # GitHub's documentation, SARIF support for code scanning: results in a run, and how many of them are shown.
 GITHUB_TAKES, GITHUB_KEEPS = 25_000, 5_000
+_OF_GAPS = 1_000
+"""How many results for GitHub may tell of gaps: many findings must not hide that something was not seen."""
+_OF_FINDINGS = GITHUB_TAKES - _OF_GAPS
 
 _LEVELS = {
     Severity.CRITICAL: "error",
@@ -47,8 +53,6 @@ _BASELINES = {
     Status.NOT_SEEN: "unchanged",
     Status.RESOLVED: "absent",
 }
-# SARIF 2.1.0, 3.11.5 and 3.11.6: braces stand for arguments, brackets for links, unless they are escaped.
-_LITERAL = str.maketrans({"{": "{{", "}": "}}", "[": r"\[", "]": r"\]", "\\": r"\\"})
 
 
 class OutputFormat(Format):
@@ -70,7 +74,10 @@ class OutputFormat(Format):
         driver = {
             "name": "auditor",
             "version": self.start.auditor_version,
-            "rules": [self._rule(policy) for policy in self.start.policies.values()],
+            "rules": [
+                *(self._rule(policy) for policy in self.start.policies.values()),
+                *(gap_rules() if self._is_for_github else ()),
+            ],
         }
         beginning = {"$schema": _SCHEMA, "version": "2.1.0"}
         run = {"tool": {"driver": driver}, "columnKind": "utf16CodeUnits"}
@@ -81,11 +88,20 @@ class OutputFormat(Format):
         return b"".join(self._item(self._result(finding)) for finding in findings if self._takes(finding))
 
     def tail(self, coverage: Iterable[Mapping[str, Any]], run: Mapping[str, Any]) -> Iterator[bytes]:
-        """Yield what was not seen, as notifications of the one invocation."""
+        """Yield what was not seen, as notifications of the one invocation, and for GitHub as results too."""
+        told = gaps(self.start, coverage)
+        if self._is_for_github:
+            # GitHub shows no notification: a run that saw nothing would look like one that found nothing.
+            unseen = Unseen()
+            for gap in told:
+                unseen.add(gap)
+            for group in islice(unseen.groups(), _OF_GAPS):
+                yield self._item(gap_result(group, self._uri))
+            told = (group.first for group in unseen.groups())
         yield b'\n],"invocations":[{"toolExecutionNotifications":['
         self._separator = b"\n"
         whole = True
-        for gap in gaps(self.start, coverage):
+        for gap in told:
             # Who asks for a subset gets it: that run has failed in nothing.
             whole = whole and gap.kind is GapKind.SUBSET
             yield self._item(_of_gap(gap))
@@ -110,7 +126,7 @@ class OutputFormat(Format):
         if self._is_for_github:
             if finding.status is Status.RESOLVED:
                 return False  # GitHub shows whatever is there as open, and closes what is not
-            if self._found >= GITHUB_TAKES:
+            if self._found >= _OF_FINDINGS:
                 self._found += 1
                 return False
         self._found += 1
@@ -125,9 +141,9 @@ class OutputFormat(Format):
         return {
             "id": policy.id,
             "name": policy.id,
-            "shortDescription": {"text": _literal(policy.title)},
-            "fullDescription": {"text": _literal(policy.description)},
-            "help": {"text": _literal(policy.remediation)},
+            "shortDescription": {"text": literal(policy.title)},
+            "fullDescription": {"text": literal(policy.description)},
+            "help": {"text": literal(policy.remediation)},
             "defaultConfiguration": {"level": _LEVELS[policy.severity]},
             "properties": {
                 "tags": [
@@ -149,7 +165,7 @@ class OutputFormat(Format):
             **({"ruleIndex": index} if index is not None else {}),
             "kind": kind,
             "level": _LEVELS[finding.severity] if kind == "fail" else "none",
-            "message": {"text": _literal(finding.message)},
+            "message": {"text": literal(finding.message)},
             "locations": [
                 {
                     "physicalLocation": {
@@ -187,10 +203,10 @@ class OutputFormat(Format):
         }
 
     def _of_limits(self) -> Iterator[str]:
-        if self._found > GITHUB_TAKES and self._is_for_github:
+        if self._found > _OF_FINDINGS and self._is_for_github:
             yield (
-                f"{self._found - GITHUB_TAKES:,} of {self._found:,} results are left out here, since GitHub takes "
-                f"{GITHUB_TAKES:,}; all of them stand in findings.jsonl."
+                f"{self._found - _OF_FINDINGS:,} of {self._found:,} findings are left out here, since GitHub takes "
+                f"{GITHUB_TAKES:,} results, gaps included; all of them stand in findings.jsonl."
             )
         elif self._found > GITHUB_TAKES:
             yield (
@@ -227,8 +243,4 @@ def _of_gap(gap: Gap) -> dict[str, Any]:
 
 
 def _notification(kind: str, level: str, text: str) -> dict[str, Any]:
-    return {"descriptor": {"id": kind}, "level": level, "message": {"text": _literal(text)}}
-
-
-def _literal(text: str) -> str:
-    return text.translate(_LITERAL)
+    return {"descriptor": {"id": kind}, "level": level, "message": {"text": literal(text)}}

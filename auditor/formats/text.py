@@ -25,3 +25,12 @@ def one_line(text: str, most: int) -> str:
     if len(line) * 4 <= most or len(line.encode()) <= most:
         return line
     return line.encode()[: most - len(_ELLIPSIS.encode())].decode(errors="ignore") + _ELLIPSIS
+
+
+def without_surrogates(text: str) -> str:
+    """Return `text` with lone surrogates, which no UTF-8 can hold, written as their escapes."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace").decode()
+    return text

@@ -113,3 +113,4 @@ def _bring_up_to_date(connection: Connection, name: str) -> None:
     with connection.begin():
         if not upgrading.check(connection, name):
             upgrading.upgrade(connection)
+        upgrading.try_to_write(connection)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 
+from auditor.history import statements
+from auditor.history.batches import write
 from auditor.history.events import FINDING, Due, Event
-from auditor.history.tables import events, outbox
+from auditor.history.tables import documents, events, findings, outbox
 from auditor.model import Status
 
 if TYPE_CHECKING:
@@ -25,57 +27,80 @@ class Sending:
 
     def __init__(self, connection: Connection, run_id: str, destinations: Sequence[Destination]) -> None:
         self._run_id = run_id
-        self._destinations = destinations
+        self._all = [each.name for each in destinations]
+        self._told_of_all = [each.name for each in destinations if not each.changes_only]
         self._next = 1 + (connection.scalar(select(func.max(events.c.position))) or 0)
 
     def send(
-        self, connection: Connection, said: Sequence[tuple[Finding, bytes]], *, perhaps_sent: bool = False
-    ) -> None:
-        """Put the events of these findings there.
+        self,
+        connection: Connection,
+        said: Sequence[tuple[Finding, bytes | None]],
+        *,
+        perhaps_sent: bool = False,
+    ) -> dict[str, int]:
+        """Put the events of these findings there; return their positions by the finding's id.
+
+        A body that is None stands in the finding's document.
 
         :param perhaps_sent: whether some of these may stand there already.
         """
-        if not self._destinations:
-            return
-        ids = [finding.event_id for finding, _ in said] if perhaps_sent else []
-        there = _standing(connection, ids)
+        positions: dict[str, int] = {}
+        if not self._all:
+            return positions
+        there = _standing(connection, [finding.event_id for finding, _ in said] if perhaps_sent else [])
         added: list[dict[str, Any]] = []
         due: list[dict[str, Any]] = []
         for finding, body in said:
-            merely = finding.status is Status.RECURRING
-            names = [each.name for each in self._destinations if not (each.changes_only and merely)]
+            names = self._told_of_all if finding.status is Status.RECURRING else self._all
             if names and finding.event_id not in there:
-                event = Event(finding.event_id, FINDING, body, finding.finding_id)
-                self._add(event, names, added, due)
+                positions[finding.finding_id] = self._next
+                self._add(finding.event_id, FINDING, finding.finding_id, body, names, added, due)
         _insert(connection, added, due)
+        return positions
 
     def post(self, connection: Connection, posted: Sequence[Event]) -> None:
         """Put other events there, each once."""
-        if not self._destinations:
+        if not self._all:
             return
         there = _standing(connection, [event.event_id for event in posted])
         added: list[dict[str, Any]] = []
         due: list[dict[str, Any]] = []
-        names = [each.name for each in self._destinations]
         for event in {event.event_id: event for event in posted if event.event_id not in there}.values():
-            self._add(event, names, added, due)
+            self._add(event.event_id, event.kind, event.finding_id, event.body, self._all, added, due)
         _insert(connection, added, due)
 
-    def _add(
-        self, event: Event, names: list[str], added: list[dict[str, Any]], due: list[dict[str, Any]]
+    def _add(  # noqa: PLR0913, PLR0917 -- a row's columns, and where they go
+        self,
+        event_id: str,
+        kind: str,
+        finding_id: str | None,
+        body: bytes | None,
+        names: list[str],
+        added: list[dict[str, Any]],
+        due: list[dict[str, Any]],
     ) -> None:
         added.append(
             {
                 "position": self._next,
-                "event_id": event.event_id,
-                "finding_id": event.finding_id,
+                "event_id": event_id,
+                "finding_id": finding_id,
                 "run_id": self._run_id,
-                "kind": event.kind,
-                "body": event.body,
+                "kind": kind,
+                "body": body,
             }
         )
-        due += [{"destination": name, "position": self._next, "attempts": 0} for name in names]
+        due += [_due(name, self._next) for name in names]
         self._next += 1
+
+
+def _due(destination: str, position: int) -> dict[str, Any]:
+    return {
+        "destination": destination,
+        "position": position,
+        "attempts": 0,
+        "not_before": None,
+        "last_error": None,
+    }
 
 
 class Outbox:
@@ -100,8 +125,10 @@ class Outbox:
             earlier_event.c.finding_id == events.c.finding_id,
         )
         statement = (
-            select(events, outbox.c.attempts, outbox.c.last_error)
-            .join(events, events.c.position == outbox.c.position)
+            select(events, outbox.c.attempts, outbox.c.last_error, documents.c.body.label("document"))
+            .join(outbox, outbox.c.position == events.c.position)
+            .outerjoin(findings, and_(findings.c.finding_id == events.c.finding_id, events.c.body.is_(None)))
+            .outerjoin(documents, documents.c.finding == findings.c.id)
             .where(
                 outbox.c.destination == destination,
                 outbox.c.position > after,
@@ -116,7 +143,12 @@ class Outbox:
         return [
             Due(
                 row.position,
-                Event(row.event_id, row.kind, row.body, row.finding_id),
+                Event(
+                    row.event_id,
+                    row.kind,
+                    row.document if row.body is None else row.body,
+                    row.finding_id,
+                ),
                 row.run_id,
                 row.attempts,
                 row.last_error,
@@ -178,5 +210,5 @@ def _slices(values: Collection[Any]) -> list[list[Any]]:
 
 def _insert(connection: Connection, added: list[dict[str, Any]], due: list[dict[str, Any]]) -> None:
     if added:
-        connection.execute(insert(events), added)
-        connection.execute(insert(outbox), due)
+        write(connection, statements.SAID, added)
+        write(connection, statements.DUE, due)

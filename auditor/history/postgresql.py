@@ -22,6 +22,7 @@ _LOCK = 0x4C534558
 _LONGEST_NAME = 63
 """Bytes of an application's name (PostgreSQL, application_name)."""
 _DEFAULTS = {
+    "client_encoding": "utf8",
     "connect_timeout": "10",
     # A server that vanished without a word is noticed within half a minute.
     "keepalives_idle": "10",

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 
 from auditor.history import life, statements
-from auditor.history.documents import document, is_storable, read_finding, read_resolution, storable
+from auditor.history.batches import write
+from auditor.history.changes import Changes
+from auditor.history.documents import read_finding, read_resolution
 from auditor.history.life import OPEN, Known
 from auditor.history.outbox import Sending
-from auditor.history.tables import documents, findings, runs, transitions, verdicts
-from auditor.model import Finding, Resolution, Status, Verdict, event_id
+from auditor.history.tables import findings, runs
+from auditor.model import Finding, Status, Verdict, event_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection, Insert, RowMapping, Update
+    from sqlalchemy import Connection, RowMapping
 
     from auditor.history.events import Event
     from auditor.history.looking import Begun, Look
@@ -67,91 +68,31 @@ class OpenRun:
                 statements.BY_ID, {"ids": [finding.finding_id for finding in batch]}
             )
         }
+        changes = Changes(self._sequence)
         seen: dict[str, Finding] = {}
-        added: list[dict[str, Any]] = []
-        changed: list[dict[str, Any]] = []
-        written: list[dict[str, Any]] = []
-        rewritten: list[dict[str, Any]] = []
-        turned: list[dict[str, Any]] = []
-        again: list[int] = []
-        said: list[tuple[Finding, bytes]] = []
-        counted: Counter[Status] = Counter()
         for finding in batch:
             known_as = finding.finding_id
             if known_as in seen:
                 continue  # once more in one batch: the first stands
             row = before.get(known_as)
-            was_found = row is not None and row.found_run == self._sequence
             was = None if row is None else Status(row.status)
-            status = was if was_found and was is not None else life.found(was)
-            told = replace(
+            again = row is not None and row.found_run == self._sequence
+            status = was if again and was is not None else life.found(was)
+            seen[known_as] = told = replace(
                 finding,
                 status=status,
                 event_id=event_id(known_as, self._run.run_id, status),
                 first_seen=self._run.started_at if row is None else row.first_seen,
                 resolution=None,
             )
-            seen[known_as] = told
-            if was_found:
-                continue
-            body = document(told)
-            said.append((told, body))
-            counted[status] += 1
             digest = self._run.policies[finding.policy].digest
-            if row is None:
-                key = self._next_finding
+            if row is None or was is None:
+                changes.new(self._next_finding, told, digest)
                 self._next_finding += 1
-                added.append(self._added(key, told, digest))
-                written.append({"finding": key, "body": body})
-            else:
-                key = row.id
-                changed.append(
-                    {
-                        "key": key,
-                        "to": status,
-                        "severity_now": told.severity,
-                        "run": self._sequence,
-                        "by": digest,
-                    }
-                )
-                rewritten.append({"key": key, "now": body})
-                if row.told_run == self._sequence:
-                    # It was told of as not found, by a place that is done again.
-                    counted[Status(row.status)] -= 1
-                    again.append(key)
-            if was is not status:
-                turned.append(_turned(key, self._sequence, status, None))
-        _many(connection, insert(findings), added)
-        _many(connection, statements.FOUND, changed)
-        _many(connection, insert(documents), written)
-        _many(connection, statements.REWRITTEN, rewritten)
-        _turn(connection, turned, again, self._sequence)
-        self._count(connection, counted)
-        self._sending.send(connection, said)
+            elif not again:
+                changes.found(row, was, told, digest)
+        changes.write(connection, self._sending)
         return [seen[finding.finding_id] for finding in batch]
-
-    def _added(self, key: int, finding: Finding, digest: str) -> dict[str, Any]:
-        arn = finding.resource_arn
-        return {
-            "id": key,
-            "finding_id": finding.finding_id,
-            "policy": finding.policy,
-            "account_id": finding.account_id,
-            "region": finding.region,
-            "resource_arn": storable(arn),
-            # Of one that can't be kept as it is it could not be told whether it was read.
-            "of_record": arn == finding.related.get("record_arn") and is_storable(arn),
-            "severity": finding.severity,
-            "status": finding.status,
-            "first_seen": self._run.started_at,
-            "first_run": self._sequence,
-            "found_run": self._sequence,
-            "told_run": self._sequence,
-            "found_with": digest,
-            "looked_with": digest,
-            "looked_run": self._sequence,
-            "unsaid": False,
-        }
 
     # What was not found
 
@@ -191,11 +132,7 @@ class OpenRun:
         self, connection: Connection, rows: Sequence[RowMapping], look: Look, was_read: Callable[[str], bool]
     ) -> list[Finding]:
         told: list[Finding] = []
-        said: list[tuple[Finding, bytes]] = []
-        changed: list[dict[str, Any]] = []
-        turned: list[dict[str, Any]] = []
-        again: list[int] = []
-        counted: Counter[Status] = Counter()
+        changes = Changes(self._sequence)
         for row in rows:
             was = Status(row["status"])
             if was is Status.RESOLVED:
@@ -206,28 +143,8 @@ class OpenRun:
                 word = life.not_found(self._known(row), look, was_read)
             finding = self._as_told(row, word, look)
             told.append(finding)
-            said.append((finding, document(finding)))
-            changed.append(
-                {
-                    "key": row["id"],
-                    "to": word.status,
-                    "kind": word.resolution.kind,
-                    "because": word.resolution.why,
-                    "by": word.looked_with,
-                    "looked": row["looked_run"] if word.looked_with == row["looked_with"] else self._sequence,
-                    "run": self._sequence,
-                }
-            )
-            counted[word.status] += 1
-            if row["told_run"] == self._sequence:
-                counted[was] -= 1
-                again.append(row["id"])
-            if was is not word.status or row["unsaid"]:
-                turned.append(_turned(row["id"], self._sequence, word.status, word.resolution))
-        _many(connection, statements.NOT_FOUND, changed)
-        _turn(connection, turned, again, self._sequence)
-        self._count(connection, counted)
-        self._sending.send(connection, said, perhaps_sent=bool(again))
+            changes.not_found(row, was, finding, word)
+        changes.write(connection, self._sending)
         return told
 
     def _known(self, row: RowMapping) -> Known:
@@ -305,7 +222,7 @@ class OpenRun:
         with self._transaction() as connection:
             rest = filter(None, (self._verdict(line) for line in coverage))
             while batch := list(islice(rest, statements.AT_ONCE)):
-                connection.execute(insert(verdicts), batch)
+                write(connection, statements.DECIDED, batch)
             self._sending.post(connection, events)
             connection.execute(
                 update(runs)
@@ -328,36 +245,7 @@ class OpenRun:
             "account_id": line["account_id"],
             "region": line["region"],
             "source": line["source"],
-            "verdict": line["verdict"],
-            "reason": line["reason"],
+            "verdict": str(line["verdict"]),
+            "reason": None if line["reason"] is None else str(line["reason"]),
             "accepted": line["accepted"] is not None,
         }
-
-    def _count(self, connection: Connection, counted: Counter[Status]) -> None:
-        changes = {
-            status.value: runs.c[status.value] + number for status, number in counted.items() if number
-        }
-        if changes:
-            connection.execute(update(runs).where(runs.c.sequence == self._sequence).values(changes))
-
-
-def _many(connection: Connection, statement: Insert | Update, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        connection.execute(statement, rows)
-
-
-def _turned(key: int, run: int, status: Status, resolution: Resolution | None) -> dict[str, Any]:
-    return {
-        "finding": key,
-        "run": run,
-        "status": status,
-        "resolution": resolution and resolution.kind,
-        "why": resolution and resolution.why,
-    }
-
-
-def _turn(connection: Connection, turned: list[dict[str, Any]], again: list[int], run: int) -> None:
-    if again and turned:
-        # A place that is done again may turn a finding twice in one run: its last word stands.
-        connection.execute(statements.UNTURNED, {"keys": again, "run": run})
-    _many(connection, insert(transitions), turned)

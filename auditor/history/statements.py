@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, false, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, false, func, insert, null, or_, select, update
 
 from auditor.errors import UsageError
-from auditor.history.tables import documents, findings, runs, transitions
+from auditor.history.tables import documents, events, findings, outbox, runs, transitions, verdicts
 from auditor.model import shown
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ BY_ID = select(
     findings.c.first_seen,
     findings.c.found_run,
     findings.c.told_run,
+    findings.c.last_event,
 ).where(findings.c.finding_id.in_(bindparam("ids", expanding=True)))
 
 FOUND = (
@@ -34,17 +35,39 @@ FOUND = (
     .values(
         status=bindparam("to"),
         severity=bindparam("severity_now"),
-        resolution=None,
-        why=None,
+        resolution=null(),
+        why=null(),
         found_run=bindparam("run"),
         told_run=bindparam("run"),
         found_with=bindparam("by"),
         looked_with=bindparam("by"),
         looked_run=bindparam("run"),
+        last_event=bindparam("last_event"),
         unsaid=false(),
     )
 )
 REWRITTEN = update(documents).where(documents.c.finding == bindparam("key")).values(body=bindparam("now"))
+
+# An event that is not sent yet, and rests on a document that is to be rewritten, gets a body of its own. Its position
+# alone does not say whose it is: one that was let go of may be another's by now.
+KEPT = (
+    update(events)
+    .where(
+        findings.c.id.in_(bindparam("keys", expanding=True)),
+        documents.c.finding == findings.c.id,
+        events.c.position == findings.c.last_event,
+        events.c.finding_id == findings.c.finding_id,
+        events.c.body.is_(None),
+    )
+    .values(body=documents.c.body)
+)
+
+ADDED = insert(findings)
+WRITTEN = insert(documents)
+TURNED = insert(transitions)
+DECIDED = insert(verdicts)
+SAID = insert(events)
+DUE = insert(outbox)
 
 _with_document = select(findings, documents.c.body).join(documents, documents.c.finding == findings.c.id)
 

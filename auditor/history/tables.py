@@ -69,6 +69,7 @@ findings = Table(
     Column("found_with", Text, nullable=False),
     Column("looked_with", Text, nullable=False),
     Column("looked_run", _Id, nullable=False),  # the first that looked with these settings
+    Column("last_event", _Id),  # the position of the last that tells that it was found
     Column("unsaid", Boolean, nullable=False),  # resolved outside of a run, and told by none yet
 )
 Index("findings_of_place", findings.c.account_id, findings.c.region)
@@ -125,7 +126,7 @@ events = Table(
     Column("finding_id", Text),
     Column("run_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),  # JSON
+    Column("body", LargeBinary),  # JSON; null where the finding's document says the same
 )
 
 outbox = Table(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import inspect, select, table
+from sqlalchemy import inspect, select, table, update
 from sqlalchemy.sql.expression import column
 
 from auditor.errors import UsageError
@@ -58,6 +58,11 @@ def upgrade(connection: Connection, to: str = "head") -> None:
     config.set_main_option("script_location", str(Path(migrations.__path__[0])).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, to)
+
+
+def try_to_write(connection: Connection) -> None:
+    """Change nothing, and fail where nothing may be changed: SQLite opens a file that is read-only all the same."""
+    connection.execute(update(_VERSION).values(version_num=_VERSION.c.version_num))
 
 
 def _revisions() -> set[str]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.audit import Observer, Result
-    from auditor.config import Config
+    from auditor.config import Config, History
     from auditor.simulator.endpoint import Call
     from auditor.simulator.faults import Fault
 
@@ -80,7 +80,7 @@ class Auditing:
             environ={},
         )
 
-    async def __call__(
+    async def __call__(  # noqa: PLR0913 -- all that a night may differ in
         self,
         estate: Estate,
         *faults: Fault,
@@ -88,10 +88,11 @@ class Auditing:
         credential_lifetime: float | None = None,
         observer: Observer | None = None,
         options: RunOptions | None = None,
+        history: History | None = None,
     ) -> Audited:
         self.runs += 1
         folder = self.folder / f"run-{self.runs}"
-        config = self.config(estate, extra)
+        config = replace(self.config(estate, extra), history=history)
         options = replace(options or RunOptions(), folder=folder)
         with serve_in_thread(estate, faults=faults, credential_lifetime=credential_lifetime) as running:
             for name, value in running.environ.items():

@@ -44,10 +44,10 @@ BESIDES = ("account:ListRegions", "lightsail:GetRegions")
 USER = "arn:aws:iam::123456789012:user/auditor"
 HARDLY_NEEDED = ("lightsail:GetCloudFormationStackRecords", "lightsail:GetOperations")
 """Looked at last, for a copy that nothing else shows to be in use, and for why an export failed."""
-SHARING: dict[str, Any] = {"public-export": {"sharing": True}}
+SETTINGS: dict[str, Any] = {"public-export": {"sharing": True}, "unused-export": {"max_age": "1s"}}
+"""With which every source is asked: volumes and stacks are, of copies that are old enough."""
 EXTRA = "policies:\n" + "".join(
-    f"  {name}: {{enabled: true{', sharing: true' if name == 'public-export' else ''}}}\n"
-    for name in catalogue()
+    f"  {name}: {json.dumps({'enabled': True, **SETTINGS.get(name, {})})}\n" for name in catalogue()
 )
 
 
@@ -196,7 +196,7 @@ def needing(action: str) -> set[str]:
     return {
         name
         for name, entry in catalogue().items()
-        if action in entry.policy.needs(entry.policy.settings_type(**SHARING.get(name, {})))
+        if action in entry.policy.needs(entry.policy.settings_type(**SETTINGS.get(name, {})))
     }
 
 

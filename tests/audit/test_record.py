@@ -9,14 +9,24 @@ from typing import Any
 import pytest
 
 import auditor
-from auditor.audit import Result, RunOptions
+from auditor.audit import NewFindings, Result, RunOptions
 from auditor.audit.books import balance_of
 from auditor.audit.findings import FindingMaker
 from auditor.audit.record import Condition, Exit, conditions, run_record
 from auditor.audit.tally import Tally
 from auditor.coverage import Ledger
 from auditor.formats import encoded
-from auditor.model import EXPORT_RECORDS, Account, ExportRecord, Failure, Outcome, Reason, Severity, Target
+from auditor.model import (
+    EXPORT_RECORDS,
+    Account,
+    ExportRecord,
+    Failure,
+    Outcome,
+    Reason,
+    Severity,
+    Status,
+    Target,
+)
 from auditor.policies import Breach, Found, Panel, catalogue
 
 NOW = datetime(2025, 3, 1, 12, 0, tzinfo=UTC)
@@ -38,15 +48,19 @@ def ledger_of(*reasons: Reason | None) -> Ledger:
     return ledger
 
 
-def tally_of(*severities: Severity, unjudged: int = 0, states: tuple[object, ...] = ()) -> Tally:
+def tally_of(
+    *severities: Severity,
+    unjudged: int = 0,
+    states: tuple[object, ...] = (),
+    status: Status = Status.UNTRACKED,
+) -> Tally:
     """Counts of a run with a stuck export of each severity, and records that no policy can judge."""
     tally, entries = Tally(), catalogue()
     for number, severity in enumerate(severities):
         settings = {"stuck-export": entries["stuck-export"].settings_type(severity=severity)}
         breach = Breach(ExportRecord({"arn": f"arn:{number}"}), "It started.", {})
-        tally.found(
-            [FindingMaker("run-1", NOW, entries, settings).make(target(0), Found("stuck-export", breach))]
-        )
+        made = FindingMaker("run-1", NOW, entries, settings).make(target(0), Found("stuck-export", breach))
+        tally.found([replace(made, status=status)])
     panel = Panel(entries, {name: entry.settings_type() for name, entry in entries.items()}, NOW)
     judge = panel.begin(lambda crash: pytest.fail(str(crash)))
     for _ in range(unjudged):
@@ -93,6 +107,7 @@ def record_of(conditions_held: list[Condition], ledger: Ledger, tally: Tally) ->
         caller_arn=None,
         endpoint_overrides={"lightsail": "http://127.0.0.1:1"},
         scope={"kind": "full"},
+        resumed_at=(),
         ledger=ledger,
         tally=tally,
         balance=balance_of(ledger),
@@ -161,6 +176,18 @@ def test_a_finding_counts_from_fail_on_upwards(found: Severity, fail_on: Severit
     assert codes(held(tally=tally_of(found), fail_on=fail_on)) == ([1] if counts else [])
 
 
+@pytest.mark.parametrize("fail_on", list(Severity))
+@pytest.mark.parametrize("found", list(Severity))
+def test_of_what_is_new_alone_a_finding_counts_from_there_upwards_too(
+    found: Severity, fail_on: Severity
+) -> None:
+    expected = [1] if found.at_least(fail_on) else []
+    new, open_before = (tally_of(found, status=status) for status in (Status.NEW, Status.RECURRING))
+    assert codes(held(tally=new, fail_on=NewFindings(fail_on))) == expected
+    assert codes(held(tally=open_before, fail_on=NewFindings(fail_on))) == []
+    assert codes(held(tally=open_before, fail_on=fail_on)) == expected
+
+
 def test_findings_below_high_do_not_fail_a_run_unless_asked_to() -> None:
     assert codes(held(tally=tally_of(Severity.MEDIUM, Severity.LOW, Severity.INFO))) == []
     assert codes(held(tally=tally_of(Severity.MEDIUM, Severity.CRITICAL))) == [1]
@@ -204,6 +231,7 @@ def test_run_json_has_the_fields_that_were_promised() -> None:
         "schema": "auditor.run/1",
         "run_id": "run-1",
         "started_at": "2025-03-01T12:00:00Z",
+        "resumed_at": [],
         "finished_at": "2025-03-01T12:01:00Z",
         "versions": {
             "auditor": auditor.__version__,

@@ -215,10 +215,12 @@ def test_a_signal_ends_a_run_at_once_and_keeps_what_was_done(
 
     assert f"exit {code}" in started.log[-1]
     assert sorted(file.name for file in started.folder.iterdir()) == [
+        "checkpoint.jsonl",
         "coverage.jsonl",
         "findings.jsonl",
         "run.json",
     ]
+    assert f"auditor run --resume {started.folder}" in started.log[-1]
     verdicts = {
         (line["account_id"], line["region"]): (line["verdict"], line["reason"])
         for line in started.lines("coverage.jsonl")

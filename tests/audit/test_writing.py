@@ -4,7 +4,7 @@ import json
 import resource
 import threading
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -98,11 +98,8 @@ def names_in(folder: Path) -> set[str]:
 
 async def write(writer: Writer, *batches: Sequence[Finding]) -> None:
     """Everything that a run writes."""
-    send, receive = anyio.create_memory_object_stream[Any](len(batches) or 1)
-    with send:
-        for batch in batches:
-            send.send_nowait(batch)
-    await writer.serve(receive)
+    for batch in batches:
+        await writer.add(batch)
     await writer.end(settled(), RUN)
     await writer.run_record(RUN)
 

@@ -129,6 +129,12 @@ USAGE = [
     (["--min-coverage", "101"], "Invalid value for '--min-coverage': 101 is not in the range 0<=x<=100"),
     (["--max-unjudged", "-1"], "Invalid value for '--max-unjudged': -1 is not in the range x>=0"),
     (["--fail-on", "hihg"], "Invalid value for '--fail-on': 'hihg' is not one of 'critical', 'high'"),
+    (["--fail-on", "new:hihg"], "Invalid value for '--fail-on': 'new:hihg' is not one of 'critical', 'high'"),
+    (["--fail-on", "new:none"], "Invalid value for '--fail-on': 'new:none' is not one of 'critical', 'high'"),
+    (
+        ["--fail-on", "new:high"],
+        "--fail-on new:high: without a history nothing tells what is new; add history",
+    ),
     (["--polcy", "x"], "No such option '--polcy'. Did you mean '--policy'?"),
     (["--log-level", "loud"], "Invalid value for '--log-level': 'loud' is not one of 'debug', 'info'"),
     (["extra"], "Got unexpected extra argument (extra)"),

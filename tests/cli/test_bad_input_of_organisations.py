@@ -10,44 +10,21 @@ than were asked for, or with fewer, in tests/audit/test_faults_of_ec2.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from auditor.simulator.faults import Fault, FaultKind
-from auditor.simulator.organizations import SimMember, SimOrganization, SimUnit
+from tests.cli.estates import OTHER, organized
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.cli.conftest import Auditor, Ended, RunFolder, Serve, Served
+    from tests.cli.conftest import Auditor, Ended, RunFolder, Serve
 
-OTHER = "000000000002"
 HEAD = "version: 1\ndefaults: {role_name: R}\n"
 LISTED = HEAD + 'accounts: [{id: "111122223333"}]\n'
 RULE = "policies:\n  mine:\n    message: m\n    remediation: r\n    expression: "
-
-
-def organized(serve: Serve, text: str, *faults: Fault) -> Served:
-    """An estate whose one account is in an organisation, with another, and a configuration that ends so."""
-    estate = serve(accounts=1).estate
-    (account,) = estate.accounts
-    members = (
-        SimMember(account.id, "here", "ou-ab12-prod0000", tags={"env": "prod"}),
-        SimMember(OTHER, "there", "r-ab12"),
-    )
-    units = (SimUnit("ou-ab12-prod0000", "Prod", "r-ab12"),)
-    organization = SimOrganization(estate.base.account_id, members, units)
-    # Accounts that are found are all asked with the defaults alone.
-    found = replace(account, external_id=None)
-    again = serve(*faults, estate=replace(estate, accounts=(found,), organization=organization))
-    again.config.write_text(
-        f"version: 1\ndefaults: {{role_name: {account.role_arn.rpartition('/')[2]}, regions: [us-east-1]}}\n"
-        + text.replace("HERE", account.id).replace("BASE", estate.base.account_id),
-        "utf-8",
-    )
-    return again
 
 
 def assert_refused(ended: Ended, folder: Path, *told: str) -> None:
@@ -158,6 +135,53 @@ def test_an_organization_that_can_t_be_read_names_the_permission_or_is_a_gap_bes
             id="expression-that-is-no-boolean",
         ),
         pytest.param(
+            LISTED + RULE + "''\n",
+            'accounts.yaml:8: expression of mine is empty; write one, such as record.state == "Failed"',
+            id="expression-of-nothing",
+        ),
+        pytest.param(
+            LISTED + RULE + f"{'x' * 2001}\n",
+            "accounts.yaml:8: expression of mine is longer than 2,000 characters; shorten it, or make two policies",
+            id="expression-that-is-too-long",
+        ),
+        pytest.param(
+            LISTED + RULE.removesuffix("    expression: "),
+            "accounts.yaml:5: policy 'mine' has no expression; write expression: one in CEL that is true where",
+            id="policy-of-ones-own-without-an-expression",
+        ),
+        *(
+            pytest.param(
+                LISTED + RULE.replace("message: m", f"message: {message}") + "'true'\n",
+                f"accounts.yaml:6: message of mine{told}",
+                id=f"message-{name}",
+            )
+            for name, message, told in (
+                ("of-nothing", "''", " '' can't be used; write a text of at least 1 character"),
+                (
+                    "that-is-too-long",
+                    "x" * 2001,
+                    f" '{'x' * 80}…' can't be used; write a text of at most 2,000 char",
+                ),
+                (
+                    "with-empty-braces",
+                    "'a {}'",
+                    ", column 4: nothing stands between the braces; write an expression",
+                ),
+                ("with-a-brace-alone", "'a {'", ", column 3: a brace that stands alone; write { twice"),
+            )
+        ),
+        *(
+            pytest.param(
+                LISTED + RULE + f"'true'\n    controls: [{control}]\n",
+                f"accounts.yaml:9: an entry of controls of mine {told}",
+                id=f"control-{control}",
+            )
+            for control, told in (
+                ("CM-8", "is text; write a mapping, such as {framework: NIST SP 800-53 r5, id: CM-8}"),
+                ("{framework: x}", "has no id; write id: the control's, such as CM-8"),
+            )
+        ),
+        pytest.param(
             LISTED + RULE + "'true'\n" + RULE.removeprefix("policies:\n") + "'false'\n",
             "accounts.yaml:9: the key 'mine' stands here twice, on line 5 first; keep one",
             id="two-policies-of-one-id",
@@ -221,3 +245,38 @@ def test_an_expression_that_divides_by_zero_on_some_record_leaves_that_record_un
     assert "mine" not in {finding["policy"] for finding in out.findings}
     allowed = auditor("run", "-o", "allowed", "--fail-on", "none", "--max-unjudged", str(unjudged["mine"]))
     assert allowed.code == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (FaultKind.CUT_JSON, "; look at the network, proxy and endpoint between here and AWS"),
+        (FaultKind.EXPIRED, "; sign in again: the base credentials have ended"),
+        (FaultKind.TOKEN_LOOP, "; try again later; where it stays, tell AWS's support"),
+    ],
+)
+def test_an_organization_that_can_t_be_read_for_another_reason_is_told_with_what_to_do(
+    auditor: Auditor, serve: Serve, tmp_path: Path, kind: FaultKind, told: str
+) -> None:
+    organized(serve, "organization: {}\n", Fault(kind, operation="ListAccounts"))
+    assert_refused(
+        auditor("accounts"),
+        tmp_path,
+        "accounts.yaml:3: the organization can't be read: organizations:L",
+        told,
+    )
+
+
+def test_an_account_that_is_in_no_organization_is_told_where_to_ask(
+    auditor: Auditor, serve: Serve, tmp_path: Path
+) -> None:
+    served = serve(accounts=1)
+    assert served.estate.organization is None
+    served.config.write_text(HEAD + "organization: {}\n", "utf-8")
+    told = (
+        "accounts.yaml:3: the organization can't be read: organizations:ListAccounts: ",
+        "(AWSOrganizationsNotInUseException: Your account is not a member of an organization.); name a role of the",
+        " management account with role_arn, or list the accounts without an organization",
+    )
+    for command in (("run", "-o", "out"), ("accounts",), ("doctor",)):
+        assert_refused(auditor(*command), tmp_path, *told)

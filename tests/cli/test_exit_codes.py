@@ -52,6 +52,55 @@ def test_a_grave_finding_is_1_and_the_last_line_is_json_where_the_logs_are(
     assert ended.logged[-1]["exit_code"] == 1
 
 
+def test_with_a_history_only_what_is_new_can_be_1(process: Process, serve: Serve, out: RunFolder) -> None:
+    served = serve()
+    with served.config.open("a", encoding="utf-8") as config:
+        config.write("history: {}\n")
+    grave = sum(expected.policy == "stale-failed-export" for expected in served.estate.truth)
+    first = process("run", "-o", "out", "--fail-on", "new:high", *CONSOLE)
+    assert told(first, out) == (1, [1])
+    assert first.last == f"auditor: exit 1: {grave} new finding(s) at or above high"
+
+    second = process("run", "-o", "second", "--fail-on", "new:high", *CONSOLE)
+    assert told(second, replace(out, path=out.path.with_name("second"))) == (0, [0])
+    third = process("run", "-o", "third", "--fail-on", "high", *CONSOLE)
+    assert told(third, replace(out, path=out.path.with_name("third"))) == (1, [1])
+    assert third.last == f"auditor: exit 1: {grave} finding(s) at or above high"
+
+
+@pytest.mark.parametrize("severity", ["critical", "high", "medium", "low", "info"])
+def test_to_count_what_is_new_without_a_history_is_2_before_the_first_call(
+    auditor: Auditor, serve: Serve, out: RunFolder, severity: str
+) -> None:
+    served = serve()
+    ended = auditor("run", "-o", "out", "--fail-on", f"new:{severity}", *CONSOLE)
+    assert ended.code == 2
+    assert ended.err.startswith(
+        f"auditor: --fail-on new:{severity}: without a history nothing tells what is "
+    )
+    assert f"add history: {{}} to the configuration, or write --fail-on {severity} to" in ended.err
+    assert ended.last == "auditor: exit 2: nothing was audited"
+    assert not served.calls
+    assert not out.path.exists()
+
+
+@pytest.mark.parametrize(
+    ("severity", "code"), [("critical", 0), ("high", 1), ("medium", 1), ("low", 1), ("info", 1)]
+)
+def test_what_is_new_counts_from_its_severity_upwards(
+    auditor: Auditor, serve: Serve, out: RunFolder, severity: str, code: int
+) -> None:
+    served = serve()
+    with served.config.open("a", encoding="utf-8") as config:
+        config.write("history: {}\n")
+    ended = auditor("run", "-o", "out", "--fail-on", f"new:{severity}", *CONSOLE)
+    assert told(ended, out) == (code, [code])
+    order = ["critical", "high", "medium", "low", "info"]
+    grave = sum(order.index(each["severity"]) <= order.index(severity) for each in out.findings)
+    if code:
+        assert ended.last == f"auditor: exit 1: {grave} new finding(s) at or above {severity}"
+
+
 def test_no_usable_credentials_are_2_and_nothing_is_written(
     process: Process, serve: Serve, out: RunFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -15,6 +16,7 @@ import yaml
 
 import auditor as package
 from auditor.cli import entry
+from auditor.formats import formats
 from auditor.policies import catalogue
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ COMMANDS = dict(commands())
 
 
 def test_there_are_the_commands_that_were_promised() -> None:
-    promised = ["accounts", "check", "demo", "doctor", "explain", "iam", "policies", "run", "simulate"]
+    promised = "accounts check demo diff doctor explain history iam policies run simulate".split()
     assert list(COMMANDS) == promised
 
 
@@ -158,3 +160,11 @@ def test_the_schema_is_one_that_the_example_satisfies_and_a_slip_does_not(audito
     example["accounts"][0]["id"] = 111122223333
     example["acounts"] = []
     assert len(list(validator(schema).iter_errors(example))) == 2
+
+
+def test_the_help_of_run_lists_every_format_and_its_variants(auditor: Auditor) -> None:
+    told = " ".join(auditor("run", "--help").out.partition("Formats:")[2].split())
+    for name, output_format in formats().items():
+        assert f" {name} {inspect.getdoc(output_format)}" in f" {told}"
+        if output_format.variants:
+            assert f"Variants: {', '.join(output_format.variants)}." in told

@@ -93,8 +93,11 @@ def test_a_format_without_a_path_stands_in_the_folder(auditor: Auditor, serve: S
     ("formats", "told"),
     [
         (["jsnl"], "-f jsnl: no such format; did you mean jsonl?"),
-        (["sarif"], "-f sarif: no such format; there are json, jsonl"),
-        (["sarif\x1b[2J"], r"-f sarif\x1b[2J: no such format; there are json, jsonl"),
+        (["tape"], "-f tape: no such format; there are asff, csv, gitlab, json, jsonl,"),
+        (["tape\x1b[2J"], r"-f tape\x1b[2J: no such format; there are asff, csv,"),
+        (["json:2"], "-f json:2: json has no variants; write -f json"),
+        (["ocsf:\x1b"], r"-f ocsf:\x1b: no such variant of ocsf; there are 1.8.0, 1.6.0, 1.3.0,"),
+        (["ocsf:"], "-f ocsf:: no variant after the :; write -f ocsf for the usual"),
         (["json="], "-f json=: no path after the =; write -f json for the run's folder"),
         (["json=-", "jsonl=-"], "-f jsonl=-: would be written to the place of -f json; name another"),
         (["json=x", "jsonl=./x"], "-f jsonl=./x: would be written to the place of -f json; name another"),

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Auditor
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-policies.md"
-CONFIG, CASES = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+CONFIG, CASES, _ = re.findall(r"```yaml\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
 
 
 def test_the_examples_of_the_page_run(auditor: Auditor, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_signal_ends_the_run_soon_with_what_was_done_written_and_the_rest_inte
     assert ended.logged[-1]["event"].startswith(
         f"exit {code}: interrupted by {name}; what was done is kept; coverage "
     )
-    assert out.names == ["coverage.jsonl", "findings.jsonl", "report.json", "run.json"]
+    assert out.names == ["checkpoint.jsonl", "coverage.jsonl", "findings.jsonl", "report.json", "run.json"]
     assert out.run["exit_conditions"][:2] == [code, 3]
     unfinished = [line for line in out.coverage if line["verdict"] != "complete"]
     assert len(out.coverage) == 4
@@ -118,7 +118,7 @@ def test_a_second_ctrl_c_does_not_break_what_the_first_began(
     ended = started.ended_by()
     assert ended.code == 130
     assert "Traceback" not in ended.err
-    assert out.names == ["coverage.jsonl", "findings.jsonl", "run.json"]
+    assert out.names == ["checkpoint.jsonl", "coverage.jsonl", "findings.jsonl", "run.json"]
     assert len(out.coverage) == 4
 
 

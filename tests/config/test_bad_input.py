@@ -127,7 +127,43 @@ SETTING = [
     ("name: " + "1" * 5000, "a number of more than 4,300 digits is too long"),
 ]
 TOP = [
-    ("history:", "history: this version does not know this key yet"),
+    ("history:", "history is empty; write a mapping, such as {store: auditor-history.sqlite3}, or {}"),
+    (
+        "history: s3://bucket/key",
+        "history is text; write a mapping, such as {store: auditor-history.sqlite3}",
+    ),
+    ("history: {stroe: a}", "unknown key 'stroe'; write store, or remove it"),
+    ("history: {store: 1}", "store is a number; write a file's path, sqlite:///PATH, postgresql://"),
+    ("history: {store: ''}", "store can't be used; write a file's path, sqlite:///PATH"),
+    ("history: {store: [a]}", "store is a list; write a file's path"),
+    (
+        "history: {store: mysql://u:canary@host/db}",
+        "store of history is of an unknown kind, 'mysql'; write a file",
+    ),
+    ("history: {store: 'sqlite://'}", "store of history names no file; write sqlite:///PATH, or"),
+    ("history: {store: 'sqlite:///'}", "store of history names no file; write a file's path"),
+    ("history: {store: some/}", "store of history names no file; write a file's path"),
+    ("history: {store: 's3://Bucket/key'}", "store of history names no bucket of S3, 'Bucket'; write s3://"),
+    (
+        "history: {store: 's3://bucket'}",
+        "store of history names no object of S3; write s3://BUCKET/KEY, such as",
+    ),
+    ("history: {store: 's3://bucket/a/'}", "store of history names no object of S3; write s3://BUCKET/KEY"),
+    (
+        "history: {store: 'postgresql://u:canary@h:x/db'}",
+        "store of history is no URL of PostgreSQL; write postgresql",
+    ),
+    (
+        "history: {store: 'postgresql://u:canary@h/db'}",
+        "store of history holds a password; write ${NAME} in its place",
+    ),
+    (
+        "history: {store: 'postgres://h/db?password=canary'}",
+        "store of history holds a password; write ${NAME}",
+    ),
+    ("history: {wait: 0s}", "wait: '0s' is not above zero; write a whole number and one unit"),
+    ("history: {wait: 10}", "wait: '10' has no unit; write 10s, 10m, 10h or 10d"),
+    ("store: x", "store has no place here; move it under history"),
     (
         "destinations: 1",
         "destinations is a number; write a mapping of destinations, each by a name of your own",

@@ -70,6 +70,22 @@ def test_the_digest_knows_the_organization_and_not_the_way_it_is_written(load: L
         ("organization: {include: {accounts: [111122223333]}}\n", "is a number; write it in quotes"),
         ('organization: {include: {accounts: ["123"]}}\n', "account id '123' has 3 digits"),
         ("organization: {include: {tags: {cost: 42}}}\n", 'cost 42 is a number; write it in quotes: "42"'),
+        *(
+            (
+                f"organization: {{include: {{tags: {{cost: {value}}}}}}}\n",
+                f'the tag cost is {told}; write a text in quotes, or a list of one or more such texts; "*" is any',
+            )
+            for value, told in (
+                ("[]", "a list"),
+                ("[42]", "a list"),
+                ("{a: b}", "a mapping"),
+                ("null", "empty"),
+            )
+        ),
+        (
+            "organization:\n  external_id: abc\n",
+            "4: external_id stands without role_arn, which it is for; write the role that lists the accounts, or",
+        ),
         ("organization: {role_arn: R}\n", "role_arn 'R' can't be used; write a role of one account"),
         (
             'organization: {role_arn: "arn:aws:iam::{account_id}:role/R"}\n',

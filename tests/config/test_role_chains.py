@@ -112,6 +112,7 @@ BAD = [
     ("session_tags:\n  team: [a]", 5, "team is a list; write text"),
     ("session_tags:\n  team:", 5, "team is empty; write text"),
     ("session_tags:\n  team: a\n  Team: b", 6, "the tag 'Team' is on line 5 too but for its case; keep one"),
+    ("session_tags: {team: a, Team: b}", 4, "the tag 'Team' is on line 4 too but for its case; keep one"),
     ("session_tags:\n  aws:x: a", 5, "a tag's key can't be 'aws:x': AWS keeps aws: for its own"),
     ("session_tags:\n  AWS:x: a", 5, "a tag's key can't be 'AWS:x': AWS keeps aws: for its own"),
     (

@@ -14,7 +14,7 @@ import yaml
 
 from auditor.config import PolicySettings, json_schema
 from auditor.config.acceptances import AcceptedGapEntry, WaiverEntry
-from auditor.config.entries import AccountEntry, Document
+from auditor.config.entries import AccountEntry, Document, HistoryEntry
 from auditor.config.settings import Limits
 from auditor.errors import ConfigError
 
@@ -53,7 +53,7 @@ def test_the_example_asks_for_its_one_variable_alone(load: Load) -> None:
 def test_the_example_names_every_option() -> None:
     text = EXAMPLE.read_text("utf-8")
     keys = {*Document.model_fields, *AccountEntry.model_fields, *Limits.model_fields}
-    keys |= {*WaiverEntry.model_fields, *AcceptedGapEntry.model_fields}
+    keys |= {*WaiverEntry.model_fields, *AcceptedGapEntry.model_fields, *HistoryEntry.model_fields}
     keys |= {"enabled", "severity", "max_age", "ignore_after", "max_gb"}
     assert not {key for key in keys if re.search(rf"^[\s#-]*{key}:", text, re.MULTILINE) is None}
 
@@ -95,6 +95,10 @@ GOOD = [
     "policies: {stuck-export: {severity: info, enabled: false}, oversized-disk: {max_gb: 1.5}}\n",
     "policies: {stale-failed-export: {ignore_after: null}}\n",
     "waivers: []\naccepted_gaps: []\n",
+    "history: {}\n",
+    "history: {store: a/b.sqlite3, wait: 10m}\n",
+    "history: {store: 's3://bucket/key'}\n",
+    "history: {store: '${NAME}'}\n",
     "waivers: [{policy: stuck-export, owner: o, reason: r, until: '2027-03-31'}]\n",
     "waivers: [{account: '1111*', resource: '*/0a*', owner: o, reason: '${NAME}', ticket: t, until: '1999-01-01'}]\n",
     "accepted_gaps: [{region: '${NAME}', reason: access-*, owner: o, explanation: e, until: '2027-03-31'}]\n",
@@ -126,12 +130,18 @@ BAD = [
     "limits: {deadline: 0s}\n",
     "limits: null\n",
     "limits: {deadlin: 3s}\n",
+    "organization: {external_id: abc}\n",
     "policies: {unknown: {}}\n",
     "policies: {stuck-export: null}\n",
     "policies: {stuck-export: {severity: worst}}\n",
     "policies: {stuck-export: {severity: null}}\n",
     "policies: {oversized-disk: {max_gb: 0}}\n",
     "policies: {oversized-disk: {max_gb: '640'}}\n",
+    "history: null\n",
+    "history: {store: null}\n",
+    "history: {store: ''}\n",
+    "history: {stroe: a}\n",
+    "history: {wait: 0s}\n",
     "waivers: {}\n",
     "waivers: [{policy: stuck-export, owner: o, reason: r}]\n",
     "waivers: [{policy: stuck-export, owner: o, reason: r, until: '31.3.2027'}]\n",
@@ -183,7 +193,7 @@ def test_the_schema_asks_for_version_accounts_and_a_role(validator: Any, load: L
 
 def test_the_schema_describes_every_key_and_shows_defaults_as_they_are_written(validator: Any) -> None:
     definitions = validator.schema["$defs"]
-    for name in ("Defaults", "AccountEntry", "Limits"):
+    for name in ("Defaults", "AccountEntry", "Limits", "HistoryEntry"):
         assert all("description" in setting for setting in definitions[name]["properties"].values())
     assert definitions["Limits"]["properties"]["deadline"]["default"] == "30m"
     assert definitions["Defaults"]["properties"]["session_duration"]["default"] == "1h"

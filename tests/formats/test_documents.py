@@ -11,7 +11,7 @@ import pytest
 
 import auditor
 from auditor.formats import Format, formats
-from tests.formats.made import COVERAGE, RUN, START, finding, write, written
+from tests.formats.made import COVERAGE, EVERY_STATUS, RUN, START, finding, write, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,6 +82,20 @@ def test_hostile_text_is_escaped_and_comes_back(name: str, read: Callable[[bytes
     for char in "\x1b\u2028\x85\u202e\x7f\U000e0001":
         assert char.encode() not in raw
     assert read(raw) == [as_json(hostile)]
+
+
+@pytest.mark.parametrize(("name", "read"), [("jsonl", read_jsonl), ("json", read_json)])
+@pytest.mark.parametrize("status", EVERY_STATUS)
+def test_a_status_comes_back_with_its_resolution(
+    name: str, read: Callable[[bytes], list[Any]], status: str
+) -> None:
+    found = EVERY_STATUS[status]
+    (line,) = read(written(name, [found]))
+    assert line["status"] == found.status
+    if found.resolution is None:
+        assert line["resolution"] is None
+    else:
+        assert line["resolution"] == {"kind": found.resolution.kind, "why": found.resolution.why}
 
 
 def test_jsonl_is_one_line_a_finding_for_any_reader_of_lines() -> None:

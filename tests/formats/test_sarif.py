@@ -21,12 +21,14 @@ from tests.formats.made import (
     CONFIG,
     COVERAGE,
     EVERY_STATUS,
+    FAILED,
     GAPS,
     HOSTILE_FINDING,
     LONG_FINDING,
     SKIPPED,
     START,
     SUBSET,
+    coverage_line,
     finding,
     policy,
     write,
@@ -189,6 +191,42 @@ def test_only_a_run_that_saw_everything_was_successful(lines: Any, successful: b
     assert invocation["executionSuccessful"] is successful
 
 
+def test_for_github_gaps_are_results_added_up_since_it_shows_no_notification() -> None:
+    lines = [*COVERAGE, coverage_line(**FAILED | {"region": "us-west-2"})]
+    run = document(coverage=lines, variant="github")
+    results = run["results"]
+    rules = {rule["id"] for rule in run["tool"]["driver"]["rules"]}
+    assert [one["ruleId"] for one in results] == [
+        "coverage-unread",
+        "coverage-unread",
+        "coverage-unread",
+        "coverage-unjudged",
+        "coverage-unread",
+    ]
+    assert rules > {one["ruleId"] for one in results}
+    assert [one["level"] for one in results] == ["error", "error", "note", "error", "error"]
+    assert results[0]["message"]["text"].endswith(" and 1 more")
+    assert results[2]["suppressions"][0]["justification"].startswith("Accepted by security until 2025-06-30")
+    assert len({one["partialFingerprints"]["primaryLocationLineHash"] for one in results}) == len(results)
+    assert run["invocations"][0]["executionSuccessful"] is False
+
+
+def test_many_gaps_are_not_more_than_github_takes_and_leave_no_finding_out() -> None:
+    lines = [coverage_line(**FAILED | {"account_id": f"{number:012}"}) for number in range(1_500)]
+    run = document(finding(), coverage=lines, variant="github")
+    assert len(run["results"]) == 1 + 1_000
+    assert len(run["invocations"][0]["toolExecutionNotifications"]) == 1_500
+
+
+def test_for_github_a_subset_is_a_result_too() -> None:
+    (one,) = document(coverage=[COMPLETE], start=SUBSET, variant="github")["results"]
+    assert (one["ruleId"], one["level"]) == ("coverage-subset", "note")
+
+
+def test_a_gap_is_no_result_elsewhere() -> None:
+    assert document(coverage=COVERAGE)["results"] == []
+
+
 def test_a_subset_says_so() -> None:
     run = document(finding(), start=SUBSET)
     (invocation,) = run["invocations"]
@@ -203,7 +241,7 @@ def test_a_subset_says_so() -> None:
     ("variant", "written_out", "said"),
     [
         ("2.1.0", GITHUB_TAKES + 1, "refuses a run of more than 25,000 results, and this one has 25,001"),
-        ("github", GITHUB_TAKES, "1 of 25,001 results are left out here"),
+        ("github", GITHUB_TAKES - 1_000, "1,001 of 25,001 findings are left out here"),
     ],
 )
 def test_what_github_does_not_take_is_told_in_the_document(variant: str, written_out: int, said: str) -> None:

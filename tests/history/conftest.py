@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from auditor.config import History, SQLiteStore, Store
+from auditor.config import History, PostgreSQLStore, SQLiteStore, Store
 from auditor.history import Begun, Destination, JudgedBy, Look, open_history
 from auditor.inventory import Filters
 from auditor.model import (
@@ -26,10 +26,13 @@ from auditor.model import (
     Waived,
     finding_id,
 )
+from tests.history.servers import postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+
+    from tests.history.servers import PostgreSQL
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
@@ -91,6 +94,8 @@ class Night:
     policies: Mapping[str, str] = field(default_factory=lambda: {POLICY: "a"})
     """Policy → digest of its settings."""
     sources: tuple[str, ...] = (EXPORT_RECORDS,)
+    sources_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Policy → the sources that it needs, where these are others."""
     read: frozenset[str] | None = None
     """The ARNs that were read; None for those of what was found alone."""
     filters: Filters = field(default_factory=Filters)
@@ -99,9 +104,16 @@ class Night:
     scope: str = "full"
     waive: Callable[[str, str, str, str], Waived | None] | None = None
 
+    @property
+    def judged_by(self) -> dict[str, JudgedBy]:
+        return {
+            policy: JudgedBy(digest, self.sources_of.get(policy, self.sources))
+            for policy, digest in self.policies.items()
+        }
+
     def look(self) -> Look:
         return Look(
-            {policy: JudgedBy(digest, self.sources) for policy, digest in self.policies.items()},
+            self.judged_by,
             lambda account_id, region: self.outcomes.get((account_id, region)),
             {account_id for account_id, _ in self.outcomes},
             self.filters,
@@ -125,9 +137,8 @@ class Nights:
         return f"2026-11-{number:02}T01:00:00Z"
 
     def begun(self, night: Night, number: int) -> Begun:
-        policies = {policy: JudgedBy(digest, night.sources) for policy, digest in night.policies.items()}
         return Begun(
-            f"run-{number}", self.started(number), "digest", night.scope, policies, night.destinations
+            f"run-{number}", self.started(number), "digest", night.scope, night.judged_by, night.destinations
         )
 
     def __call__(self, night: Night) -> dict[str, Finding]:
@@ -197,3 +208,15 @@ def store(tmp_path: Path) -> SQLiteStore:
 @pytest.fixture
 def nights(store: SQLiteStore) -> Nights:
     return Nights(store)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    with postgresql() as server:
+        yield server
+
+
+@pytest.fixture
+def postgresql_store(postgresql_server: PostgreSQL) -> PostgreSQLStore:
+    url = postgresql_server.fresh_database("history")
+    return PostgreSQLStore(url, f"postgresql://auditor@127.0.0.1:{postgresql_server.port}/history")

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from auditor.cli.format_list import WithFormats
 from auditor.cli.options import DurationType, config_option, log_options
 
 if TYPE_CHECKING:
     from datetime import timedelta
-    from pathlib import Path
 
-_SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
+_SEVERITIES = ("critical", "high", "medium", "low", "info")
+_FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "none")
 
 
-@click.command(short_help="Audit the accounts of a configuration.")
+@click.command(cls=WithFormats, short_help="Audit the accounts of a configuration.")
 @config_option
 @click.option(
     "-o",
@@ -24,18 +26,27 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
     help="The run's folder.  [default: runs/<run id>]",
 )
 @click.option(
+    "--resume",
+    "resume",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Go on with the run in DIR that died or was interrupted, as it was asked.",
+)
+@click.option(
     "-f",
     "formats",
-    metavar="FORMAT[=PATH]",
+    metavar="FORMAT[:VARIANT][=PATH]",
     multiple=True,
-    help="A format to write as well: jsonl or json; '-' as PATH is standard output.",
+    help="A format to write as well, such as sarif:github; '-' as PATH is standard output. See below.",
 )
 @click.option(
     "--fail-on",
-    type=click.Choice(_SEVERITIES),
+    metavar="[new:]SEVERITY",
+    type=click.Choice(_FAIL_ON),
     default="high",
     show_default=True,
-    help="Exit 1 on findings at or above this that are not waived.",
+    help="Exit 1 on unwaived findings at or above this: critical, high, medium, low, info or none. With new: before "
+    "it, on those alone that were not open before the run; that takes a history.",
 )
 @click.option(
     "--min-coverage",
@@ -80,6 +91,7 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info", "none")
 def command(  # noqa: PLR0913 -- each is an option
     config_path: Path,
     folder: str | None,
+    resume: Path | None,
     formats: tuple[str, ...],
     fail_on: str,
     min_coverage: int,
@@ -112,20 +124,22 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.audit import RunOptions
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
-    from auditor.cli.running import format_requests, named_folder, run_and_tell
+    from auditor.cli.running import configuration_of, failing_on, format_requests, named_folder, run_and_tell
     from auditor.inventory import Filters
     from auditor.library import load_config
-    from auditor.model import Severity
 
     redactor = set_up_logs(log_format, log_level)
+    if resume is not None:
+        config_path = configuration_of(resume, click.get_current_context())
     config = load_config(config_path)
-    redactor.hide(config.external_ids)
+    redactor.hide(config.secrets)
     requests = format_requests(formats)
     options = RunOptions(
         folder=named_folder(folder),
+        resume=resume,
         formats=requests,
         filters=Filters(policies=policies, accounts=accounts, regions=regions),
-        fail_on=None if fail_on == "none" else Severity(fail_on),
+        fail_on=failing_on(fail_on),
         min_coverage=min_coverage,
         max_unjudged=max_unjudged,
         deadline=deadline,

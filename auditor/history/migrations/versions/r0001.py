@@ -70,6 +70,7 @@ def _findings() -> None:
         sa.Column("found_with", sa.Text, nullable=False),
         sa.Column("looked_with", sa.Text, nullable=False),
         sa.Column("looked_run", _ID, nullable=False),
+        sa.Column("last_event", _ID),
         sa.Column("unsaid", sa.Boolean, nullable=False),
     )
     op.create_index("findings_of_place", "findings", ["account_id", "region"])
@@ -106,7 +107,7 @@ def _outbox() -> None:
         sa.Column("finding_id", sa.Text),
         sa.Column("run_id", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("body", sa.LargeBinary),
     )
     op.create_table(
         "outbox",

@@ -1,0 +1,126 @@
+"""The history of a run, from the event loop: its calls block, so they are made in a thread, one at a time."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import structlog
+from anyio import to_thread
+
+from auditor.errors import SinkError
+from auditor.history import Begun, Look, judged_by, open_history
+from auditor.model import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+
+    from auditor.audit.books import Books
+    from auditor.audit.place import PlaceEnd
+    from auditor.audit.preparing import Run
+    from auditor.audit.writing import Patience
+    from auditor.history.opening import History
+    from auditor.history.run import OpenRun
+    from auditor.model import Finding
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def remembered(run: Run) -> AsyncIterator[OpenRun | None]:
+    """Open the history, where there is to be one, and begin the run in it; nobody else writes until the block ends.
+
+    :raises UsageError: where it can't be used, or another run is at it.
+    """
+    if run.config.history is None:
+        yield None
+        return
+    opening = open_history(run.config.history, holder=f"run {run.id}")
+    history: History = await to_thread.run_sync(opening.__enter__)
+    try:
+        begun = Begun(
+            run.id,
+            rfc3339(run.now),
+            run.config.digest,
+            "subset" if run.options.filters else "full",
+            judged_by(run.entries, run.policies),
+        )
+        yield await to_thread.run_sync(history.begin, begun)
+    finally:
+        # What it closes takes no time; to hand it to a thread would let a cancellation come before it.
+        opening.__exit__(None, None, None)
+
+
+class Memory:
+    """Tells how findings stand in their life. After its first failure it knows nothing more, and keeps why."""
+
+    def __init__(self, run: OpenRun, look: Look, patience: Patience) -> None:
+        self._run = run
+        self._look = look
+        self._patience = patience
+        self.error: str | None = None
+
+    async def see(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        """Return these findings with their status; as they are where it can't be told."""
+        return await self._try(self._run.see, findings, otherwise=findings)
+
+    async def settle(self, ends: Sequence[PlaceEnd]) -> list[Finding]:
+        """Return the findings of these places that were open, and were not found."""
+
+        def settled() -> list[Finding]:
+            return [
+                finding for end in ends for finding in self._run.settle(end.place, self._look, end.was_read)
+            ]
+
+        return await self._try(settled, otherwise=[])
+
+    async def conclude(self) -> AsyncIterator[list[Finding]]:
+        """Yield the findings that no place has told of."""
+        async for batch in self._each(self._run.conclude(self._look)):
+            yield batch
+
+    async def told(self) -> AsyncIterator[list[Finding]]:
+        """Yield what the run has told of so far, as it was told."""
+        async for batch in self._each(self._run.told()):
+            yield batch
+
+    async def finish(self, record: Mapping[str, Any], coverage: Callable[[], Any]) -> None:
+        """End the run in the history."""
+        await self._try(lambda: self._run.finish(record, coverage()), otherwise=None)
+
+    async def _each(self, batches: Iterator[list[Finding]]) -> AsyncIterator[list[Finding]]:
+        none: list[Finding] = []
+        while batch := await self._try(next, batches, none, otherwise=none):
+            yield batch
+
+    async def _try(self, act: Callable[..., T], *arguments: Any, otherwise: T) -> T:
+        if self.error is not None:
+            return otherwise
+        with self._patience.wait() as waiting:
+            try:
+                # Its thread is left alone when its time is over: a database that does not answer can't be ended.
+                return await to_thread.run_sync(act, *arguments, abandon_on_cancel=True)
+            except SinkError as error:
+                self._fail(str(error))
+        if waiting.cancelled_caught:
+            self._patience.ran_out = True
+            self._fail("the history did not answer, and the run had to end")
+        return otherwise
+
+    def _fail(self, why: str) -> None:
+        self.error = why
+        log.error("history failed; findings have no status from here on", error=why)
+
+
+def looking(run: Run, books: Books) -> Look:
+    """Return what a run looks at."""
+    return Look(
+        policies=judged_by(run.entries, run.policies),
+        outcomes=books.ledger.outcomes,
+        accounts=books.ledger.accounts(),
+        filters=run.options.filters,
+        switched_off=[name for name, chosen in run.config.policies.items() if not chosen.enabled],
+        waive=books.waivers.waive,
+    )

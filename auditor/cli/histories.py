@@ -1,0 +1,154 @@
+"""The history as people, and programs, read it."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from auditor.errors import UsageError
+from auditor.model import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from auditor.config import Config, History
+
+_WIDTH = 120
+"""Columns, where there is no terminal to ask."""
+_WORDS = {
+    "new": "New",
+    "reopened": "Reopened",
+    "resolved": "Resolved",
+    "not_seen": "Not seen",
+    "still_open": "Still open",
+}
+_SHORT = 12
+"""Characters of a finding_id that a table shows: enough to name it by."""
+
+
+class _Page(io.StringIO):
+    """Text that is drawn for standard output, in its encoding."""
+
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+
+
+def history_of(config: Config) -> History:
+    """Return where the configuration has its history.
+
+    :raises UsageError: where it has none.
+    """
+    if config.history is None:
+        raise UsageError(
+            f"{shown(config.path)} has no history, so that earlier runs are not remembered; write history: {{}} into it"
+        )
+    return config.history
+
+
+def document(schema: str, told: Mapping[str, Any]) -> str:
+    """Return what was told as a JSON document."""
+    return json.dumps({"schema": schema, **told}, indent=2) + "\n"
+
+
+def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the runs as a table."""
+    rows = [
+        (
+            run["run_id"],
+            run["started_at"],
+            run["scope"],
+            "did not finish" if run["finished_at"] is None else f"{run['coverage_percent']} %",
+            *(str(run["findings"][name]) for name in ("new", "reopened", "resolved", "not_seen", "open")),
+            "–" if run["exit_code"] is None else str(run["exit_code"]),
+        )
+        for run in runs
+    ]
+    columns = (
+        "Run",
+        "Started",
+        "Scope",
+        "Coverage",
+        "New",
+        "Reopened",
+        "Resolved",
+        "Not seen",
+        "Open",
+        "Exit",
+    )
+    return _table(columns, rows)
+
+
+def findings_table(findings: Sequence[Mapping[str, Any]]) -> str:
+    """Return findings as a table."""
+    return _table(
+        ("Finding", "Status", "Severity", "Policy", "Account", "Region", "First seen", "Why"),
+        [
+            (
+                each["finding_id"][:_SHORT],
+                each["status"],
+                each["severity"],
+                each["policy"],
+                each["account_id"],
+                each["region"],
+                each["first_seen"],
+                _why(each),
+            )
+            for each in findings
+        ],
+    )
+
+
+def life_text(told: Mapping[str, Any]) -> str:
+    """Return the life of a finding, a turn a line."""
+    lines = [
+        f"{told['finding_id']}",
+        f"{told['severity']} {told['policy']}: {told['finding']['message']}",
+        f"{told['resource_arn']} in {told['account_id']} {told['region']}",
+        f"first seen {told['first_seen']}, last found {told['last_found']['at']} by {told['last_found']['run_id']}",
+        "",
+    ]
+    for turn in told["life"]:
+        why = _why(turn)
+        lines.append(f"{turn['at']}  {turn['run_id']}  {turn['status']}{f'  {why}' if why else ''}")
+    lines += [
+        f"{each['at']}  account retired by {each['by']}: {each['reason']}" for each in told["retirements"]
+    ]
+    return "".join(f"{shown(line)}\n" for line in lines)
+
+
+def difference_text(told: Mapping[str, Any]) -> str:
+    """Return how two runs differ, as people read it: what is still open is counted alone."""
+    parts = [f"From {told['older']['run_id']} to {told['newer']['run_id']}:\n"]
+    for run in (told["older"], told["newer"]):
+        if run["scope"] != "full" or run["coverage_percent"] != 100:  # noqa: PLR2004 -- per cent
+            what = f"scope {run['scope']}, coverage {run['coverage_percent']} %"
+            parts.append(f"{run['run_id']} did not look at everything: {what}\n")
+    for change, word in _WORDS.items():
+        parts.append(f"\n{word}: {len(told[change])}\n")
+        if change != "still_open" and told[change]:
+            parts.append(findings_table(told[change]))
+    return "".join(parts)
+
+
+def _why(told: Mapping[str, Any]) -> str:
+    return ": ".join(filter(None, (told["resolution"], told["why"])))
+
+
+def _table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    page = _Page()
+    terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _WIDTH
+    console = Console(file=page, width=width, force_terminal=terminal, highlight=False)
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column in ("Finding", "Account"))
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    console.print(table)
+    return page.getvalue()

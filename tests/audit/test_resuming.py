@@ -1,0 +1,271 @@
+"""A run that died goes on: what it did is not done again, what it found is not lost, and it stays the same run."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditor.model import rfc3339
+from auditor.simulator.faults import Fault, FaultKind
+from auditor.simulator.server import serve_in_thread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from auditor.simulator.estate import Estate
+    from auditor.simulator.server import Running
+    from tests.audit.conftest import EstateMaker
+
+HISTORY = "history: {}\n"
+KILLS = int(os.environ.get("AUDITOR_TEST_KILLS", "4"))
+"""How often a run is killed; `AUDITOR_TEST_KILLS=200 pytest tests/audit/test_resuming.py` is the long campaign."""
+
+
+@dataclass
+class Stage:
+    """A configuration, a server, and the program as its users start it."""
+
+    folder: Path
+    server: Running
+    estate: Estate
+
+    @property
+    def run(self) -> Path:
+        return self.folder / "run"
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "auditor", "run", "--quiet", "--log-format", "json", *arguments]
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        environ = {**os.environ, **self.server.environ}
+        return subprocess.Popen(
+            self.command(*arguments),
+            stdout=subprocess.DEVNULL,
+            cwd=self.folder,
+            env=environ,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ended(self, *arguments: str) -> tuple[int, str]:
+        with self.start(*arguments) as process:
+            _, told = process.communicate(timeout=40)
+        return process.returncode, told
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in (self.run / name).read_text("utf-8").splitlines()]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads((self.run / "run.json").read_text("utf-8"))
+        return told
+
+
+@pytest.fixture(params=["", HISTORY], ids=["alone", "with a history"])
+def extra(request: pytest.FixtureRequest) -> str:
+    text: str = request.param
+    return text
+
+
+@pytest.fixture
+def stage(tmp_path: Path, estate_of: EstateMaker, extra: str) -> Iterator[Stage]:
+    estate = estate_of(4)
+    hangs = Fault(FaultKind.HANG, estate.accounts[3].id, times=1)
+    (tmp_path / "accounts.yaml").write_text(estate.accounts_yaml() + extra, encoding="utf-8")
+    with serve_in_thread(estate, faults=[hangs]) as server:
+        yield Stage(tmp_path, server, estate)
+
+
+def found(stage: Stage) -> set[tuple[str, ...]]:
+    keys = ("policy", "account_id", "region", "resource_arn")
+    return {tuple(finding[key] for key in keys) for finding in stage.lines("findings.jsonl")}
+
+
+def truth(stage: Stage) -> set[tuple[str, ...]]:
+    return {(each.policy, each.account_id, each.region, each.resource_arn) for each in stage.estate.truth}
+
+
+def accounts_asked(stage: Stage) -> list[str | None]:
+    return [call.account_id for call in stage.server.calls if call.operation == "GetExportSnapshotRecords"]
+
+
+def interrupt(stage: Stage, *arguments: str) -> str:
+    """Begin a run, and end it by SIGTERM once all is read but what hangs."""
+    with stage.start("-o", str(stage.run), "--log-level", "debug", *arguments) as process:
+        assert process.stderr is not None
+        done = 0
+        for line in process.stderr:
+            done += '"verdict": "complete"' in line
+            if done == 6:
+                break
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 143
+    return told
+
+
+def test_an_interrupted_run_goes_on_under_its_id_and_reads_nothing_twice(stage: Stage) -> None:
+    interrupt(stage, "-f", "csv", "-f", "json")
+    first = stage.record
+    assert first["coverage_percent"] == 75
+    stage.server.calls.clear()
+
+    code, told = stage.ended("--resume", str(stage.run))
+    assert code == 1, told
+    assert found(stage) == truth(stage)
+    assert {*accounts_asked(stage)} == {stage.estate.accounts[3].id}
+    second = stage.record
+    assert (second["run_id"], second["started_at"]) == (first["run_id"], first["started_at"])
+    assert len(second["resumed_at"]) == 1
+    assert second["coverage_percent"] == 100
+    assert second["totals"]["records"] == sum(
+        len(records) for account in stage.estate.accounts for records in account.records.values()
+    )
+    assert len(stage.lines("coverage.jsonl")) == 8
+    findings = stage.lines("findings.jsonl")
+    assert len({each["finding_id"] for each in findings}) == len(findings)
+    assert second["totals"]["findings"]["total"] == len(findings)
+    assert json.loads((stage.run / "report.json").read_text("utf-8"))["findings"] == findings
+    assert len((stage.run / "findings.csv").read_text("utf-8").splitlines()) >= len(findings)
+    assert sorted(path.name for path in stage.run.iterdir()) == [
+        "coverage.jsonl",
+        "findings.csv",
+        "findings.jsonl",
+        "report.json",
+        "run.json",
+    ]
+
+
+def test_a_run_that_is_done_has_nothing_to_go_on_with(stage: Stage) -> None:
+    interrupt(stage)
+    stage.ended("--resume", str(stage.run))
+    code, told = stage.ended("--resume", str(stage.run))
+    assert code == 2
+    assert "the run in it is done" in told
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (["-f", "json"], "leave -f out"),
+        (["-o", "elsewhere"], "leave -o out"),
+        (["--region", "us-east-1"], "leave --region out"),
+    ],
+)
+def test_it_goes_on_as_it_was_asked_and_not_otherwise(stage: Stage, arguments: list[str], why: str) -> None:
+    interrupt(stage)
+    code, told = stage.ended("--resume", str(stage.run), *arguments)
+    assert code == 2
+    assert why in told
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (("limits", "policies: {oversized-disk: {max_gb: 1}}\nlimits"), "the configuration has changed"),
+        (("version: 1", "version: 1\nlimits: {concurrency: 3}"), "the configuration has changed"),
+    ],
+)
+def test_another_configuration_is_another_run(stage: Stage, change: tuple[str, str], why: str) -> None:
+    interrupt(stage)
+    file = stage.folder / "accounts.yaml"
+    text = file.read_text("utf-8")
+    changed = text.replace(*change, 1)
+    file.write_text(
+        changed if changed != text else text.replace("version: 1", "version: 1\nlimits: {concurrency: 5}", 1),
+        encoding="utf-8",
+    )
+    code, told = stage.ended("--resume", str(stage.run))
+    assert code == 2
+    assert why in told
+
+
+def test_a_run_of_the_day_before_is_not_gone_on_with(stage: Stage) -> None:
+    interrupt(stage)
+    checkpoint = stage.run / "checkpoint.jsonl"
+    header, *rest = checkpoint.read_text("utf-8").splitlines(keepends=True)
+    told = json.loads(header)
+    told["started_at"] = rfc3339(datetime.now(UTC) - timedelta(hours=24, minutes=1))
+    checkpoint.write_text(json.dumps(told) + "\n" + "".join(rest), encoding="utf-8")
+    code, said = stage.ended("--resume", str(stage.run))
+    assert code == 2
+    assert "more than 24 h ago" in said
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda text: "{}\n" + text, "is of another auditor"),
+        (lambda text: text.replace('"targets"', '"torgets"', 1), "is damaged"),
+        (
+            lambda text: text.replace('"findings_end":', '"findings_end":9', 8),
+            "is shorter than the checkpoint says",
+        ),
+    ],
+)
+def test_what_is_damaged_is_refused_and_left_as_it_is(stage: Stage, damage: Any, why: str) -> None:
+    interrupt(stage)
+    checkpoint = stage.run / "checkpoint.jsonl"
+    checkpoint.write_text(damage(checkpoint.read_text("utf-8")), encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in stage.run.iterdir()}
+    code, told = stage.ended("--resume", str(stage.run))
+    assert (code, "Traceback" in told) == (2, False)
+    assert why in told
+    assert {path.name: path.read_bytes() for path in stage.run.iterdir()} == before
+
+
+def test_a_folder_without_a_run_and_one_that_is_busy_are_refused(stage: Stage) -> None:
+    code, told = stage.ended("--resume", str(stage.folder))
+    assert (code, "holds no run" in told) == (2, True)
+    with stage.start("-o", str(stage.run), "--log-level", "debug") as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if '"verdict": "complete"' in line:
+                break
+        code, told = stage.ended("--resume", str(stage.run))
+        process.kill()
+    assert (code, "still going" in told) == (2, True)
+
+
+def test_a_run_that_is_killed_again_and_again_ends_with_all_that_is_true(
+    tmp_path: Path, estate_of: EstateMaker, extra: str
+) -> None:
+    # Slow answers, so that a kill falls into the reading as well as into the beginning and the end.
+    estate, chance = estate_of(6), random.Random(7)  # noqa: S311 -- to be repeated, not to be secret
+    (tmp_path / "accounts.yaml").write_text(estate.accounts_yaml() + extra, encoding="utf-8")
+    slow = Fault(FaultKind.LATENCY, seconds=0.05)
+    with serve_in_thread(estate, faults=[slow]) as server:
+        stage = Stage(tmp_path, server, estate)
+        code = None
+        for _ in range(KILLS):
+            begun = (stage.run / "checkpoint.jsonl").exists()
+            arguments = ["--resume", str(stage.run)] if begun else ["-o", str(stage.run)]
+            with stage.start("--concurrency", "2", *arguments) as process:
+                with suppress(subprocess.TimeoutExpired):
+                    process.communicate(timeout=chance.uniform(0.5, 2.5))
+                process.kill()
+            code = process.returncode
+            if code >= 0:
+                break
+        if code is not None and code < 0:
+            begun = (stage.run / "checkpoint.jsonl").exists()
+            code, told = stage.ended(*(["--resume", str(stage.run)] if begun else ["-o", str(stage.run)]))
+            assert code == 1, told
+    assert code == 1
+    assert found(stage) == truth(stage)
+    findings = stage.lines("findings.jsonl")
+    assert len({each["finding_id"] for each in findings}) == len(findings)
+    assert {each["status"] for each in findings} == {"new" if extra else "untracked"}
+    assert stage.record["coverage_percent"] == 100
+    assert {line["verdict"] for line in stage.lines("coverage.jsonl")} == {"complete"}
