@@ -23,6 +23,7 @@ from auditor import config as _config
 from auditor.audit import FormatRequest, Gap, NewFindings, Observer, Progress, Result, RunOptions, audit
 from auditor.aws.regions import lightsail_regions
 from auditor.config import Config
+from auditor.delivery import destination_settings
 from auditor.errors import (
     AuditorError,
     ConfigError,
@@ -94,12 +95,13 @@ def load_config(path: str | Path, environ: Mapping[str, str] | None = None) -> C
         policy_settings=_policy_settings(),
         known_regions=lightsail_regions(),
         environ=os.environ if environ is None else environ,
+        destination_settings=destination_settings(),
     )
 
 
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema of the configuration, for editors."""
-    return _config.json_schema(_policy_settings(), lightsail_regions())
+    return _config.json_schema(_policy_settings(), lightsail_regions(), destination_settings())
 
 
 def _policy_settings() -> dict[str, type[PolicySettings]]:

@@ -8,7 +8,6 @@ botocore is pinned; tests hold every signature to the account and Region that it
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import math
 import re
@@ -30,7 +29,7 @@ from auditor.aws.connections import Connections
 from auditor.aws.models import LOADER
 from auditor.aws.parsing import ParserFactory
 from auditor.errors import CredentialsError, UsageError
-from auditor.model import shown
+from auditor.model import is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
@@ -106,14 +105,14 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
     :raises CredentialsError: where the chain holds none, or can't load them.
     :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
     """
-    _quiet_botocore()
+    quiet_botocore()
     session: Any = AioSession()  # Any: its stubs know clients by literal names alone
     session.register_component("response_parser_factory", ParserFactory())
     session.register_component("data_loader", LOADER)
     # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
     # which is not enabled (IAM user guide, "Manage AWS STS in an AWS Region").
     session.set_config_variable("sts_regional_endpoints", "regional")
-    secrets = (*secrets, *await _base_secrets(session, give_up_at))
+    secrets = (*secrets, *await base_secrets(session, give_up_at))
     config = AioConfig(
         http_session_cls=partial(Connections, tls_contexts={}),  # type: ignore[arg-type]  # it is only called
         user_agent=f"auditor/{__version__} aiobotocore",
@@ -126,7 +125,7 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
     async with AsyncExitStack() as stack:
         try:
             region = session.get_config_variable("region") or _HOME_REGION
-            _check_ca_bundle(session.get_config_variable("ca_bundle"))
+            check_ca_bundle(session.get_config_variable("ca_bundle"))
             # Organizations' one endpoint in partition aws is there too (AWS General Reference, its endpoints).
             clients = {
                 service: await stack.enter_async_context(session.create_client(service, home, config=config))
@@ -136,8 +135,8 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
                 }.items()
             }
         except (BotoCoreError, ValueError) as error:
-            raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
-        overrides = _overrides(clients, allow_http=allow_http)
+            raise UsageError(f"the AWS environment can't be used: {without_password(str(error))}") from None
+        overrides = overrides_of(clients, allow_http=allow_http)
         for service, client in clients.items():
             _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
@@ -188,7 +187,7 @@ def _write_form(params: dict[str, Any], **_: object) -> None:
         params["body"] = "&".join(written).encode()
 
 
-def _quiet_botocore() -> None:
+def quiet_botocore() -> None:
     """Keep botocore from logging what it sends: at DEBUG that is every secret, AssumeRole's answer included."""
     for name in ("botocore", "aiobotocore", "urllib3", *logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
@@ -199,7 +198,11 @@ def _quiet_botocore() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-async def _base_secrets(session: AioSession, give_up_at: float) -> tuple[str, ...]:
+async def base_secrets(session: AioSession, give_up_at: float) -> tuple[str, ...]:
+    """Return what must not be shown of the base credentials, which are loaded by this.
+
+    :raises CredentialsError: where there are none, or they can't be loaded.
+    """
     try:
         with anyio.CancelScope(deadline=give_up_at) as waiting:
             credentials = await session.get_credentials()
@@ -217,14 +220,22 @@ async def _base_secrets(session: AioSession, give_up_at: float) -> tuple[str, ..
     return tuple(secret for secret in (frozen.secret_key, frozen.token, frozen.access_key) if secret)
 
 
-def _check_ca_bundle(bundle: object) -> None:
+def check_ca_bundle(bundle: object) -> None:
+    """Look whether the CA bundle is there.
+
+    :raises UsageError: where not.
+    """
     if isinstance(bundle, str) and not Path(bundle).is_file():
         raise UsageError(
             f"the CA bundle {shown(bundle)} is no file: correct AWS_CA_BUNDLE or the profile's ca_bundle"
         )
 
 
-def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
+def overrides_of(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
+    """Return where the calls of each service go that do not go to AWS.
+
+    :raises UsageError: where that is plain http to another machine, and not allowed.
+    """
     overrides = {}
     for service, client in clients.items():
         url = urlsplit(client.meta.endpoint_url)
@@ -242,7 +253,7 @@ def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
             raise UsageError(
                 f"the endpoint of {service}, {shown(overrides[service])}, is no URL of http or https"
             )
-        if url.scheme == "http" and not allow_http and not _is_loopback(host):
+        if url.scheme == "http" and not allow_http and not is_loopback(host):
             raise UsageError(
                 f"calls to {service} would go over plain http to {shown(host)}: "
                 "use https, or pass --allow-http if nobody else can read that network"
@@ -250,12 +261,6 @@ def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
     return overrides
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
+    """Return somebody else's message without what stands before an `@`, fit to be shown."""
     return shown(re.sub(r"[^\s\"']*@", "", text))[:_LONGEST]
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

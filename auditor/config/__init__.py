@@ -1,6 +1,7 @@
 """accounts.yaml → Config: every fault of the file at once, each with its line and what to write instead."""
 
 from auditor.config.acceptances import AcceptedGap, Waiver
+from auditor.config.destinations import Receiver
 from auditor.config.digest import settings_digest
 from auditor.config.durations import Duration, format_duration, parse_duration
 from auditor.config.history import History, PostgreSQLStore, S3Store, SQLiteStore, Store
@@ -9,11 +10,12 @@ from auditor.config.organization import Filter, Organization
 from auditor.config.own import ExpressionSettings
 from auditor.config.patterns import is_pattern, matcher
 from auditor.config.schema import json_schema
-from auditor.config.settings import Limits, PolicySettings
+from auditor.config.settings import DestinationSettings, Limits, PolicySettings
 
 __all__ = [
     "AcceptedGap",
     "Config",
+    "DestinationSettings",
     "Duration",
     "ExpressionSettings",
     "Filter",
@@ -22,6 +24,7 @@ __all__ = [
     "Organization",
     "PolicySettings",
     "PostgreSQLStore",
+    "Receiver",
     "S3Store",
     "SQLiteStore",
     "Store",

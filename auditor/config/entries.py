@@ -201,6 +201,10 @@ class Document(_Entry):
         default_factory=dict,
         description="Settings of policies; one that is not named is on, with its defaults.",
     )
+    # Each destination's settings are looked at by the class of its kind.
+    destinations: dict[str, Any] = Field(
+        default_factory=dict, description="Where findings, gaps and the run itself are sent, each by a name."
+    )
     limits: Limits = Field(default_factory=Limits, description="How much a run may take.")
     waivers: list[WaiverEntry] = Field(
         default_factory=list, description="Findings that are known and accepted, each until a date."

@@ -18,6 +18,7 @@ from auditor.config.acceptances import (
 )
 from auditor.config.accepting import check_acceptances
 from auditor.config.accounts import check_accounts, resolve
+from auditor.config.destinations import DESTINATIONS, read_destinations
 from auditor.config.digest import digest
 from auditor.config.entries import (
     AccountEntry,
@@ -53,14 +54,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from auditor.config.destinations import Receiver
     from auditor.config.history import History
-    from auditor.config.settings import PolicySettings
+    from auditor.config.settings import DestinationSettings, PolicySettings
     from auditor.model import Account
 
 M = TypeVar("M", bound=BaseModel)
-
-LATER_KEYS = ("destinations",)
-"""Top-level keys whose names are taken: to ignore one would leave out what it asks for."""
 
 _ENTRIES: Mapping[str, type[BaseModel]] = {
     "accounts": AccountEntry,
@@ -92,6 +91,8 @@ class Config:
     """Where more accounts come from; None where the list is all."""
     history: History | None = None
     """Where earlier runs are remembered; None where they are not."""
+    destinations: tuple[Receiver, ...] = ()
+    """Where findings are sent, in the file's order."""
     policy_lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each policy that is named, by its id."""
     policies_line: int = 1
@@ -113,6 +114,14 @@ class Config:
         return tuple(dict.fromkeys(filter(None, ids)))
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret that it leads to, ExternalIds included: what must be shown nowhere."""
+        return (
+            *self.external_ids,
+            *(secret for each in self.destinations for secret in each.secrets.values()),
+        )
+
+    @property
     def shared_external_ids(self) -> tuple[str, ...]:
         """Those that are no single account's: any answer may quote them, whatever it was asked with."""
         ids: list[str | None] = []
@@ -129,11 +138,12 @@ def load_config(
     policy_settings: Mapping[str, type[PolicySettings]],
     known_regions: Collection[str],
     environ: Mapping[str, str],
+    destination_settings: Mapping[str, type[DestinationSettings]] | None = None,
 ) -> Config:
     """Return the configuration in the file at `path`.
 
     `policy_settings` has the class of each known policy's settings, `known_regions` the Regions that Lightsail has,
-    `environ` what `${NAME}` reads.
+    `environ` what `${NAME}` reads, `destination_settings` the class of the settings of each kind of destination.
 
     :raises ConfigError: with every problem of the file, in its order.
     """
@@ -145,7 +155,13 @@ def load_config(
         raise faults.fatal(line, f"the file holds {found}; write keys, the first of them version: 1")
     fill_in(root, environ, faults)
     check_acceptances(root.node, policy_settings, known_regions, faults)
-    _refuse_later_keys(root.node, faults)
+    destinations = read_destinations(
+        root.node,
+        destination_settings or {},
+        environ,
+        lambda kind, name: _validated(kind, root, (DESTINATIONS, name), faults),
+        faults,
+    )
     of_organization = "organization" in root.node.children
     document = _validated(DocumentOfOrganization if of_organization else Document, root, (), faults)
     policies = _policies(root, policy_settings, faults)
@@ -175,6 +191,7 @@ def load_config(
         waivers=waivers,
         accepted_gaps=accepted_gaps,
         organization=organization,
+        destinations=destinations,
         policy_lines=_policy_lines(root.node),
         policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
         history=history_of(document, path),
@@ -217,7 +234,7 @@ def _known_keys(place: tuple[str | int, ...], model: type[BaseModel]) -> Collect
             found = OrganizationEntry
         case ("organization", "include" | "exclude"):
             found = SelectionEntry
-        case () | ("policies", _):
+        case () | ("policies" | "destinations", _):
             found = model
         case ("policies", _, "controls", int()):
             found = ControlSettings
@@ -239,15 +256,6 @@ def _policy_lines(root: MappingNode) -> Mapping[str, int]:
     if written is None or not isinstance(written.node, MappingNode):
         return {}
     return {policy: child.line for policy, child in written.node.children.items()}
-
-
-def _refuse_later_keys(root: MappingNode, faults: Faults) -> None:
-    for key in LATER_KEYS:
-        if later := root.children.pop(key, None):
-            faults.add(
-                later.line,
-                f"{key}: this version does not know this key yet; remove it, or use a later version",
-            )
 
 
 def _policies(

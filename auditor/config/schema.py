@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from auditor.config.acceptances import ACCEPTED_GAPS, WAIVERS, AcceptedGapEntry, WaiverEntry
 from auditor.config.accepting import NARROWED_BY, REASONS, SOURCES
+from auditor.config.destinations import LONGEST_NAME, NAMED_AS
 from auditor.config.durations import format_duration
 from auditor.config.entries import Document
 from auditor.config.environment import NAME
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from auditor.config.settings import PolicySettings
+    from auditor.config.settings import DestinationSettings, PolicySettings
 
 _VARIABLE = {"type": "string", "pattern": rf"\$\{{{NAME}\}}"}
 """A text that is made of the environment: what it holds is not known before the run."""
@@ -35,13 +36,21 @@ class _Generator(GenerateJsonSchema):
 
 
 def json_schema(
-    policy_settings: Mapping[str, type[PolicySettings]], known_regions: Collection[str]
+    policy_settings: Mapping[str, type[PolicySettings]],
+    known_regions: Collection[str],
+    destination_settings: Mapping[str, type[DestinationSettings]] | None = None,
 ) -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of the file, with the policies and Regions that are known now.
 
     It takes what `load_config` takes, as far as it can be said: not that accounts are listed once, for one.
     """
-    classes: list[type[BaseModel]] = [Document, ExpressionSettings, *policy_settings.values()]
+    kinds = destination_settings or {}
+    classes: list[type[BaseModel]] = [
+        Document,
+        ExpressionSettings,
+        *policy_settings.values(),
+        *kinds.values(),
+    ]
     refs, whole = models_json_schema(
         [(model, "validation") for model in classes], schema_generator=_Generator
     )
@@ -52,6 +61,15 @@ def json_schema(
         # A policy that is not known is one of one's own, which its expression makes it.
         "additionalProperties": refs[ExpressionSettings, "validation"],
     }
+    arms = [
+        _destination(definitions, _name(refs[settings, "validation"]), kind)
+        for kind, settings in kinds.items()
+    ]
+    root["properties"]["destinations"] |= {
+        "propertyNames": {"pattern": NAMED_AS, "maxLength": LONGEST_NAME},
+        "additionalProperties": {"anyOf": arms} if arms else False,
+    }
+    root["dependentRequired"] = {"destinations": ["history"]}
     for level in ("Defaults", "AccountEntry"):
         definitions[level]["properties"]["regions"] |= _regions(known_regions)
         definitions[level]["not"] = {"required": ["role_name", "role_arn"]}
@@ -92,6 +110,14 @@ def json_schema(
         **root,
         "$defs": definitions,
     }
+
+
+def _destination(definitions: dict[str, Any], name: str, kind: str) -> dict[str, Any]:
+    """Return the reference to a kind of destination, whose type and secrets are told of in its definition."""
+    definition = definitions[name]
+    properties = {key: _not_null(setting) for key, setting in definition["properties"].items()}
+    definition["properties"] = properties | {"type": {"const": kind}}
+    return {"$ref": f"#/$defs/{name}"}
 
 
 def _regions(known: Collection[str]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""What can be set: a policy's settings, of which each policy makes its own, and the limits of a run."""
+"""What can be set: of a policy and of a destination, of which each makes its own, and the limits of a run."""
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
@@ -48,4 +48,28 @@ class Limits(BaseModel):
     )
     deadline: Duration = Field(
         default=timedelta(minutes=30), description="How long the whole run may take, roles included."
+    )
+
+
+class DestinationSettings(BaseModel):
+    """The settings that every destination has; each kind's own class adds to these.
+
+    A kind that needs a secret has two settings for it, `…_env` and `…_file`, which both may be None. One of the two
+    has to be written, unless the kind lists the secret's name in `optional_secrets`.
+    """
+
+    optional_secrets: ClassVar[frozenset[str]] = frozenset()
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    type: str = Field(description="What kind of destination it is.")
+    send: Literal["all", "changes"] = Field(
+        default="all", description="all, or changes: what is merely recurring is left out then."
+    )
+    timeout: Duration = Field(
+        default=timedelta(seconds=20), description="How long one request may take before it is tried again."
+    )
+    drain: Duration = Field(
+        default=timedelta(seconds=30),
+        description="How long the end of a run waits for it; what is left is sent by the next run, or `auditor deliver`.",
     )

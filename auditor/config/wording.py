@@ -112,7 +112,7 @@ def key_of_no_use(key: str, known: Collection[str]) -> str:
 def _missing(loc: tuple[str | int, ...]) -> str:
     key, subject, known = str(loc[-1]), _subject(loc[:-1]), _known_as(loc)
     # What a policy has under a key of the file's own is something else.
-    foreign = loc[:1] == ("policies",) and known not in _OF_A_POLICY
+    foreign = loc[:1] == ("destinations",) or (loc[:1] == ("policies",) and known not in _OF_A_POLICY)
     expected = "a value" if foreign else EXPECTED.get(known, "a value")
     due = expected if expected.startswith(f"{key}:") else f"{key}: {expected}"
     return f"{subject} has no {key}; write {due}" if subject else f"{key} is missing; write {due}"
@@ -133,7 +133,9 @@ class _Found:
 def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str:
     key = _known_as(place)
     # A policy's key may be called as one of the file's own, and mean something else.
-    of_policy = (place[:1] == ("policies",) and len(place) > 1) or "session_tags" in place[:-1]
+    of_policy = (place[:1] in {("policies",), ("destinations",)} and len(place) > 1) or (
+        "session_tags" in place[:-1]
+    )
     known = key in (*_OF_EVERY_POLICY, "control") if of_policy else key in EXPECTED
     kind, context = error["type"], error.get("ctx", {})
     expected = EXPECTED[key] if known else _expected(kind, context)
@@ -213,7 +215,7 @@ def _wrong_value(found: _Found, node: Scalar) -> str:
 def _in_own_words(found: _Found, *, made_of_variables: bool) -> str:
     # A policy's own words, or pydantic's, may repeat a value: not one that came from the environment.
     if made_of_variables:
-        return f"{found.subject} can't be used with what the environment holds; see what the policy asks for"
+        return f"{found.subject} can't be used with what the environment holds; see what the policy or destination asks for"
     said = str(found.context["error"]) if found.kind == "value_error" else found.message
     return f"{found.subject}: {cut(said, _LONGEST_TEXT)}"
 
@@ -257,8 +259,8 @@ def _subject(place: tuple[str | int, ...]) -> str:
             return "account id"
         case ("organization", _, "tags", tag):
             return f"the tag {cut(str(tag))}"
-        case ("policies", policy, _, *_):
-            return f"{_last(place)} of {cut(str(policy))}"
+        case ("policies" | "destinations", name, _, *_):
+            return f"{_last(place)} of {cut(str(name))}"
         case _:
             return _last(place)
 

@@ -2,6 +2,7 @@
 
 from auditor.model.acceptance import Accepted, Waived
 from auditor.model.account import HUB_ACTIONS, Account
+from auditor.model.address import is_loopback
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.facts import (
     ABSENT,
@@ -122,6 +123,7 @@ __all__ = [
     "epoch",
     "event_id",
     "finding_id",
+    "is_loopback",
     "is_plain",
     "known",
     "rfc3339",

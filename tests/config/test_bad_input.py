@@ -164,7 +164,10 @@ TOP = [
     ("history: {wait: 0s}", "wait: '0s' is not above zero; write a whole number and one unit"),
     ("history: {wait: 10}", "wait: '10' has no unit; write 10s, 10m, 10h or 10d"),
     ("store: x", "store has no place here; move it under history"),
-    ("destinations: 1", "destinations: this version does not know this key yet"),
+    (
+        "destinations: 1",
+        "destinations is a number; write a mapping of destinations, each by a name of your own",
+    ),
     ("acounts: []", "unknown key 'acounts'; write accounts, or remove it"),
     ("role_name: R", "role_name has no place here; move it under defaults, or to an account"),
     ("version: 1", "the key 'version' stands here twice, on line 1 first; keep one"),

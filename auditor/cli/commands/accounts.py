@@ -34,7 +34,7 @@ def command(
 
     redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
-    redactor.hide(config.external_ids)
+    redactor.hide(config.secrets)
     code, why = show_accounts(config, as_json=as_json, allow_http=allow_http)
     if code:
         last_word(code, why)

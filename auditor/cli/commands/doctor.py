@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 -- each is an option
 
     redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
-    redactor.hide(config.external_ids)
+    redactor.hide(config.secrets)
     options = DoctorOptions(accounts, regions, probe_external_id=probe_external_id, allow_http=allow_http)
     diagnoses = anyio.run(examine, config, options)
     say(told(diagnoses))

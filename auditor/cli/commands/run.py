@@ -132,7 +132,7 @@ def command(  # noqa: PLR0913 -- each is an option
     if resume is not None:
         config_path = configuration_of(resume, click.get_current_context())
     config = load_config(config_path)
-    redactor.hide(config.external_ids)
+    redactor.hide(config.secrets)
     requests = format_requests(formats)
     options = RunOptions(
         folder=named_folder(folder),

@@ -1,0 +1,80 @@
+"""`auditor deliver`: send what is left of earlier runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from auditor.cli.options import DurationType, config_option, log_options
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+@click.command(short_help="Send what earlier runs could not deliver.")
+@config_option
+@click.option(
+    "-o",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    show_default=True,
+    help="Where dead-letter.jsonl is written, with what a destination refuses for good.",
+)
+@click.option(
+    "--deadline",
+    metavar="DURATION",
+    type=DurationType(),
+    default="10m",
+    show_default=True,
+    help="End after this long, whatever is left.",
+)
+@click.option("--allow-http", is_flag=True, help="Let events go over plain http to another machine.")
+@log_options("info")
+def command(  # noqa: PLR0913 -- each is an option
+    config_path: Path,
+    folder: Path,
+    deadline: timedelta,
+    *,
+    allow_http: bool,
+    log_format: str | None,
+    log_level: str,
+) -> int:
+    """Send what waits in the history for the destinations of a configuration.
+
+    Each event leaves the history once its destination has taken it, or has refused it for good and it is written to
+    dead-letter.jsonl. What may have been sent before is sent again: receivers drop the copy by its event_id.
+
+    \b
+    Exit codes:
+      0  nothing is left
+      2  usage or configuration, or a run is at the history: nothing was sent
+      4  something is left, or was refused for good
+    """  # noqa: D301 -- \b keeps click from filling the lines
+    import anyio
+
+    from auditor.audit.delivering import deliver, unnamed
+    from auditor.cli.histories import history_of
+    from auditor.cli.last_word import last_word
+    from auditor.cli.logs import set_up_logs
+    from auditor.delivery import DeadLetters, make_destinations
+    from auditor.history import open_history
+    from auditor.library import load_config
+
+    redactor = set_up_logs(log_format, log_level)
+    config = load_config(config_path)
+    redactor.hide(config.secrets)
+    destinations = make_destinations(config.destinations, allow_http=allow_http)
+    with open_history(history_of(config), holder="auditor deliver") as history:
+        reports = anyio.run(deliver, history.outbox, destinations, DeadLetters(folder), deadline)
+        faults = [report.fault for report in reports if report.fault]
+        faults += unnamed(history.outbox.left(), destinations)
+    taken = sum(report.taken for report in reports)
+    if faults:
+        last_word(4, f"{taken} event(s) delivered; not all: {'; '.join(faults)}")
+        return 4
+    last_word(0, f"{taken} event(s) delivered, nothing is left")
+    return 0

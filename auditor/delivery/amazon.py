@@ -1,0 +1,96 @@
+"""What destinations in AWS have in common: their settings, their client, and what its failures mean to an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import Field
+
+from auditor.aws.sending import SendAs, Sender
+from auditor.config import DestinationSettings
+from auditor.delivery.contract import Destination, Later, Refused
+from auditor.errors import CallFailed, UsageError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from auditor.config import Receiver
+    from auditor.delivery.contract import Receipt
+
+_REGION = "^[a-z]{2}(?:-[a-z]+)+-[0-9]+$"
+
+_TOO_LARGE = frozenset(
+    {
+        "AWS.SimpleQueueService.BatchRequestTooLong",
+        "BatchRequestTooLong",
+        "EntityTooLarge",
+        "RequestEntityTooLarge",
+        "RequestEntityTooLargeException",
+        "413",
+    }
+)
+"""What a service says of a request that is larger than it takes: the half of it may be taken."""
+
+
+class AmazonSettings(DestinationSettings):
+    """What every destination in AWS can be set to."""
+
+    region: Annotated[str, Field(pattern=_REGION)] = Field(description="The Region that it is in.")
+    role_arn: Annotated[str, Field(pattern="^arn:aws:iam::[0-9]{12}:role/.{1,512}$")] | None = Field(
+        default=None,
+        description="The role to send with; the base credentials, unless given. The audit's roles only read.",
+    )
+    external_id: Annotated[str, Field(pattern="^[A-Za-z0-9_+=,.@:/-]{2,1224}$")] | None = Field(
+        default=None, repr=False, description="The ExternalId that this role's trust policy asks for."
+    )
+
+
+A = TypeVar("A", bound=AmazonSettings)
+
+
+class AmazonDestination(Destination[A]):
+    """A destination that one service of AWS's is."""
+
+    service: str
+    """The name of botocore's client."""
+
+    def __init__(self, receiver: Receiver, settings: A, *, allow_http: bool) -> None:
+        super().__init__(receiver, settings, allow_http=allow_http)
+        if settings.external_id is not None and settings.role_arn is None:
+            raise UsageError(
+                f"destination {receiver.name}: external_id stands without role_arn; write the role, or remove it"
+            )
+        self._sender = Sender(
+            SendAs(
+                self.service,
+                settings.region,
+                settings.role_arn,
+                settings.external_id,
+                settings.timeout.total_seconds(),
+                allow_http,
+            )
+        )
+
+    async def _call(self, method: str, **arguments: Any) -> dict[str, Any] | Receipt:
+        """Return what the service answers, or what its refusal means to all that was sent."""
+        try:
+            return await self._sender.call(method, **arguments)
+        except CallFailed as failed:
+            failure = failed.failure
+            why = ": ".join(filter(None, (failure.error_code or failure.reason, failure.error_message)))
+            # What else it may refuse lies with its set-up or the moment, and not with what was sent.
+            return Refused(why) if failure.error_code in _TOO_LARGE else Later(why)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Let go of the client."""
+        await self._sender.close()
+
+    async def __aenter__(self) -> Self:
+        """Open nothing yet: the first call does."""
+        return self

@@ -1,0 +1,63 @@
+"""Events put together as a service takes them: so many at once, of so many bytes, each cut where it is too large."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from auditor.delivery.events import RUN
+from auditor.delivery.fitting import body_of, fitted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditor.delivery.contract import Limits
+    from auditor.history import Due
+
+
+class Batcher:
+    """Makes batches within the limits of one service."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+
+    def fitted(self, due: Sequence[Due]) -> tuple[list[Due], list[tuple[Due, str]]]:
+        """Return these events as they are to be sent, and those that are too large even when cut, with the reason."""
+        fit: list[Due] = []
+        too_large: list[tuple[Due, str]] = []
+        most = self._limits.event_bytes - self._limits.envelope
+        for each in due:
+            whole = body_of(each.event)
+            body = fitted(whole, most)
+            if body is None:
+                too_large.append(
+                    (each, f"it has {len(whole)} bytes, and even cut more than the {most} it may have")
+                )
+            else:
+                fit.append(replace(each, event=replace(each.event, body=body)))
+        return fit, too_large
+
+    def batches(self, due: Sequence[Due]) -> Iterator[list[Due]]:
+        """Yield these events in batches, in their order: no two about one finding, and a run's event the first of one.
+
+        What was tried in vain goes in ever smaller batches, so that what spoils one is alone in the end.
+        """
+        batch: list[Due] = []
+        size = 0
+        most = self._limits.events
+        about: set[str] = set()
+        for each in due:
+            own = len(each.event.body) + self._limits.envelope
+            most_with = min(most, max(self._limits.events >> each.attempts, 1))
+            full = len(batch) >= most_with or size + own > self._limits.batch_bytes
+            if batch and (full or each.event.finding_id in about or each.event.kind == RUN):
+                yield batch
+                batch, size, about = [], 0, set()
+                most_with = max(self._limits.events >> each.attempts, 1)
+            most = most_with
+            batch.append(each)
+            size += own
+            if each.event.finding_id is not None:
+                about.add(each.event.finding_id)
+        if batch:
+            yield batch

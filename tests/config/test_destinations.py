@@ -1,0 +1,89 @@
+"""The key `destinations`: what it holds, and what is said of what it should not hold."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from auditor.config import load_config
+from auditor.delivery import destination_settings
+from auditor.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditor.config import Config
+
+HEAD = 'version: 1\naccounts: [{id: "111122223333", role_name: R}]\n'
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture
+def loaded(tmp_path: Path) -> object:
+    def load(text: str) -> Config:
+        path = tmp_path / "accounts.yaml"
+        path.write_text(HEAD + text)
+        return load_config(
+            path,
+            policy_settings={},
+            known_regions=["us-east-1"],
+            environ={"KEY": CANARY, "EMPTY": ""},
+            destination_settings=destination_settings(),
+        )
+
+    return load
+
+
+def _siem(settings: str) -> str:
+    return f"history: {{}}\ndestinations:\n  siem: {{{settings}}}\n"
+
+
+def test_a_destination_has_its_settings_and_its_secret(loaded: object) -> None:
+    assert callable(loaded)
+    config = loaded(_siem("type: webhook, url: 'https://h.example.com/in', secret_env: KEY, send: changes"))
+    (receiver,) = config.destinations
+    assert (receiver.name, receiver.settings.send, receiver.secrets) == (
+        "siem",
+        "changes",
+        {"secret": CANARY},
+    )
+    assert CANARY not in repr(config)
+    assert CANARY in config.secrets
+    assert config.digest == loaded("").digest
+
+
+URL = "url: 'https://h.example.com/in'"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("destinations: {}\n", "3: destinations need a history"),
+        (_siem("send: all"), "siem has no type; write what kind of destination it is: the types are event"),
+        (_siem("type: webhok"), "type of siem: there is no 'webhok'; write webhook"),
+        (_siem(f"type: webhook, {URL}, secret: {CANARY}"), "secret of siem: no secret stands in this file"),
+        (_siem(f"type: webhook, {URL}"), "siem has no secret; write secret_env with the name of an envi"),
+        (_siem(f"type: webhook, {URL}, secret_env: {CANARY}"), "secret_env of siem is no name of an environ"),
+        (_siem(f"type: webhook, {URL}, secret_env: EMPTY"), "secret_env of siem: no environment variable of"),
+        (_siem(f"type: webhook, {URL}, secret_file: nowhere"), "secret_file of siem: nowhere can't be read"),
+        (
+            _siem(f"type: webhook, {URL}, secret_env: KEY, secret_file: x"),
+            "siem has both secret_env and secr",
+        ),
+        (_siem("type: webhook, secret_env: KEY"), "siem has no url; write url: a value"),
+        (_siem(f"type: webhook, {URL}, secret_env: KEY, sned: all"), "unknown key 'sned'; write send"),
+        (_siem(f"type: webhook, {URL}, secret_env: KEY, timeout: 0s"), "timeout of siem: '0s' is not above"),
+        (
+            _siem(f"type: webhook, url: 'https://u:{CANARY}@h/in', secret_env: KEY"),
+            "url of siem: holds a user or password; no secret stands in this file",
+        ),
+        (_siem("type: webhook").replace("siem", "SIEM"), "destination 'SIEM': a name is of small letters"),
+    ],
+)
+def test_what_can_not_be_used_is_told_and_no_secret_with_it(loaded: object, text: str, said: str) -> None:
+    assert callable(loaded)
+    with pytest.raises(ConfigError) as caught:
+        loaded(text)
+    assert said in str(caught.value)
+    assert CANARY not in str(caught.value)
