@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import jsonschema
 import pytest
+import yaml
 
-from auditor.config import load_config
+from auditor.config import json_schema, load_config
 from auditor.delivery import destination_settings
 from auditor.errors import ConfigError
 
@@ -87,3 +89,14 @@ def test_what_can_not_be_used_is_told_and_no_secret_with_it(loaded: object, text
         loaded(text)
     assert said in str(caught.value)
     assert CANARY not in str(caught.value)
+
+
+def test_the_schema_takes_a_destination_by_its_type_and_with_a_history_alone() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema({}, ["us-east-1"], destination_settings()))
+    good = yaml.safe_load(HEAD + _siem(f"type: webhook, {URL}, secret_env: KEY, drain: 5s"))
+
+    assert validator.is_valid(good)
+    assert not validator.is_valid({key: value for key, value in good.items() if key != "history"})
+    for wrong in ({"type": "webhok"}, {"sned": "all"}, {"drain": 5}):
+        siem = good["destinations"]["siem"] | wrong
+        assert not validator.is_valid(good | {"destinations": {"siem": siem}})
