@@ -39,7 +39,7 @@ class Balance:
     """Targets that ended by a bug of ours."""
     accounts: int
     is_cut_off: bool
-    """Whether the run was ended before it had tried every target."""
+    """Whether a signal ended the run before it had tried every target."""
 
 
 def open_books(run: Run, plan: Plan) -> Books:
@@ -72,5 +72,5 @@ def balance_of(ledger: Ledger) -> Balance:
         error,
         reasons[Reason.INTERNAL_ERROR],
         len(ledger.accounts()),
-        bool(reasons[Reason.INTERRUPTED] or reasons[Reason.DEADLINE]),
+        bool(reasons[Reason.INTERRUPTED]),
     )

@@ -11,6 +11,7 @@ from botocore import __version__ as botocore_version
 from auditor.audit.books import balance_of
 from auditor.audit.record import Condition, Result, conditions, run_record
 from auditor.aws.regions import lightsail_regions
+from auditor.delivery import DeadLetters, gap_events, run_event
 from auditor.inventory import compared
 from auditor.model import rfc3339
 from auditor.waivers import Looked, log_report, report
@@ -49,6 +50,8 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         Looked(books.ledger, run.options.filters, ready.plan.policies),
     )
 
+    undelivered: list[str] = []
+
     def as_it_stands() -> tuple[dict[str, Any], list[Condition]]:
         held = conditions(
             options=run.options,
@@ -56,7 +59,11 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             tally=books.tally,
             balance=balance,
             stopped_by=stopping.signal,
-            write_errors=[*writer.errors, *([memory.error] if memory and memory.error else [])],
+            write_errors=[
+                *writer.errors,
+                *([memory.error] if memory and memory.error else []),
+                *undelivered,
+            ],
         )
         record = run_record(
             run_id=run.id,
@@ -80,7 +87,11 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
 
     await writer.end(books.ledger, as_it_stands()[0])
     if memory is not None and not balance.is_cut_off:
-        await memory.finish(as_it_stands()[0], books.ledger.lines)
+        record = as_it_stands()[0]
+        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
+        await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
+        with stopping.delivering:
+            undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder))
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()
     log_report(record, run.config.path)

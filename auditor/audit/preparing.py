@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
@@ -25,6 +25,7 @@ from auditor.aws.regions import lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
+from auditor.delivery import make_destinations
 from auditor.formats import STDOUT
 from auditor.history import judged_by
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
@@ -32,7 +33,7 @@ from auditor.model import rfc3339
 from auditor.policies import actions_of, catalogue_of, sources_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AsyncExitStack
     from datetime import timedelta
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from auditor.audit.resuming import Resumed
     from auditor.aws.clients import Clients
     from auditor.config import Config, PolicySettings
+    from auditor.delivery import Destination
     from auditor.inventory import Plan
     from auditor.policies import Entry
 
@@ -67,6 +69,8 @@ class Run:
     """None where an organisation has to be asked first which accounts there are."""
     resumed: Resumed | None = None
     """How far it came before, where it goes on."""
+    destinations: Sequence[Destination[Any]] = ()
+    """Where findings are sent; nothing is sent yet."""
     resumed_at: tuple[str, ...] = ()
     """When it went on, each time, this one included."""
 
@@ -145,6 +149,7 @@ def begin(config: Config, options: RunOptions) -> Run:
         folder=folder,
         plan=plan,
         resumed=resumed,
+        destinations=make_destinations(config.destinations, allow_http=options.allow_http),
         resumed_at=resumed_at,
     )
 

@@ -70,7 +70,7 @@ class Result:
     waived: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
     """How many of these findings are waived."""
     is_cut_off: bool = False
-    """Whether the run was ended before it was done: it can go on, by `RunOptions.resume`."""
+    """Whether a signal ended the run before it was done: it can go on, by `RunOptions.resume`."""
     new: Mapping[tuple[Severity, str], int] = field(default_factory=dict)
     """How many of them were not open before the run, new or reopened; empty without a history."""
 

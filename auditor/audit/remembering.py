@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from anyio import to_thread
 
+from auditor.audit.delivering import deliver
 from auditor.errors import SinkError
-from auditor.history import Begun, Look, judged_by, open_history
+from auditor.history import Begun, Destination, Look, judged_by, open_history
 from auditor.model import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.audit.books import Books
     from auditor.audit.place import PlaceEnd
     from auditor.audit.preparing import Run
     from auditor.audit.writing import Patience
+    from auditor.delivery import DeadLetters
+    from auditor.delivery.contract import AnyDestination
+    from auditor.history import Event
     from auditor.history.opening import History
     from auditor.history.run import OpenRun
     from auditor.model import Finding
@@ -28,8 +33,16 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """The open history, and the run in it."""
+
+    history: History
+    run: OpenRun
+
+
 @asynccontextmanager
-async def remembered(run: Run) -> AsyncIterator[OpenRun | None]:
+async def remembered(run: Run) -> AsyncIterator[Remembered | None]:
     """Open the history, where there is to be one, and begin the run in it; nobody else writes until the block ends.
 
     :raises UsageError: where it can't be used, or another run is at it.
@@ -46,8 +59,12 @@ async def remembered(run: Run) -> AsyncIterator[OpenRun | None]:
             run.config.digest,
             "subset" if run.options.filters else "full",
             judged_by(run.entries, run.policies),
+            [
+                Destination(each.name, changes_only=each.settings.send == "changes")
+                for each in run.destinations
+            ],
         )
-        yield await to_thread.run_sync(history.begin, begun)
+        yield Remembered(history, await to_thread.run_sync(history.begin, begun))
     finally:
         # What it closes takes no time; to hand it to a thread would let a cancellation come before it.
         opening.__exit__(None, None, None)
@@ -56,8 +73,9 @@ async def remembered(run: Run) -> AsyncIterator[OpenRun | None]:
 class Memory:
     """Tells how findings stand in their life. After its first failure it knows nothing more, and keeps why."""
 
-    def __init__(self, run: OpenRun, look: Look, patience: Patience) -> None:
-        self._run = run
+    def __init__(self, opened: Remembered, look: Look, patience: Patience) -> None:
+        self._history = opened.history
+        self._run = opened.run
         self._look = look
         self._patience = patience
         self.error: str | None = None
@@ -86,9 +104,18 @@ class Memory:
         async for batch in self._each(self._run.told()):
             yield batch
 
-    async def finish(self, record: Mapping[str, Any], coverage: Callable[[], Any]) -> None:
-        """End the run in the history."""
-        await self._try(lambda: self._run.finish(record, coverage()), otherwise=None)
+    async def finish(
+        self, record: Mapping[str, Any], coverage: Iterable[Mapping[str, Any]], events: Sequence[Event]
+    ) -> None:
+        """End the run in the history; these are the last events that are to be sent of it."""
+        await self._try(self._run.finish, record, coverage, events, otherwise=None)
+
+    async def deliver(self, destinations: Sequence[AnyDestination], dead_letters: DeadLetters) -> list[str]:
+        """Send what is due, of earlier runs too; say what of it could not be sent."""
+        if self.error is not None or not destinations:
+            return []
+        reports = await deliver(self._history.outbox, destinations, dead_letters)
+        return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
 
     async def _each(self, batches: Iterator[list[Finding]]) -> AsyncIterator[list[Finding]]:
         none: list[Finding] = []

@@ -33,6 +33,8 @@ class Stopping:
         """Around what comes before the first target: a signal ends it. What comes in it minds the deadline itself."""
         self.work = anyio.CancelScope(deadline=run.ends_at)
         """Around the targets."""
+        self.delivering = anyio.CancelScope()
+        """Around what is sent at the end, each destination for as long as it may take: a signal ends it."""
         self.signal: Exit | None = None
         """The signal that came, if one did."""
 
@@ -50,6 +52,7 @@ class Stopping:
                 log.warning("interrupted; keeping what was done", signal=self.signal.name)
                 self.preparing.cancel()
                 self.work.cancel()
+                self.delivering.cancel()
                 if self._patience is not None:
                     self._patience.ends_by(anyio.current_time() + _LAST_WORDS)
 

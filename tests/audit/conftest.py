@@ -10,6 +10,7 @@ import pytest
 from auditor.audit import RunOptions, audit
 from auditor.aws.regions import lightsail_regions
 from auditor.config import load_config
+from auditor.delivery import destination_settings
 from auditor.policies import catalogue
 from auditor.simulator.estate import Estate, Expected, generate
 from auditor.simulator.server import serve_in_thread
@@ -77,7 +78,8 @@ class Auditing:
             path,
             policy_settings={policy_id: entry.settings_type for policy_id, entry in catalogue().items()},
             known_regions=lightsail_regions(),
-            environ={},
+            environ={"HOOK_KEY": "canary-of-the-signature"},
+            destination_settings=destination_settings(),
         )
 
     async def __call__(  # noqa: PLR0913 -- all that a night may differ in
@@ -92,7 +94,9 @@ class Auditing:
     ) -> Audited:
         self.runs += 1
         folder = self.folder / f"run-{self.runs}"
-        config = replace(self.config(estate, extra), history=history)
+        config = self.config(estate, extra)
+        if history is not None:
+            config = replace(config, history=history)
         options = replace(options or RunOptions(), folder=folder)
         with serve_in_thread(estate, faults=faults, credential_lifetime=credential_lifetime) as running:
             for name, value in running.environ.items():

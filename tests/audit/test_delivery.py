@@ -1,0 +1,127 @@
+"""A whole run with a destination: what was found, what could not be seen, and last the run itself are received."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditor.simulator.faults import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.audit.conftest import Auditing, EstateMaker
+
+
+class Receiver:
+    """Takes what is posted, or refuses all of it."""
+
+    def __init__(self) -> None:
+        self.status = 204
+        self.events: list[dict[str, Any]] = []
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if receiver.status == 204:
+                    receiver.events += map(json.loads, body.splitlines())
+                self.send_response(receiver.status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+    @contextmanager
+    def serving(self) -> Iterator[None]:
+        thread = threading.Thread(target=self.server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.server.shutdown()
+            thread.join()
+            self.server.server_close()
+
+    @property
+    def schemas(self) -> list[str]:
+        return [event["schema"] for event in self.events]
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    with made.serving():
+        yield made
+
+
+def sending_to(receiver: Receiver, **settings: str) -> str:
+    told = "".join(f", {name}: {value}" for name, value in settings.items())
+    url = f"http://127.0.0.1:{receiver.server.server_port}/in"
+    return (
+        f"history: {{}}\ndestinations:\n  hook: {{type: webhook, url: '{url}', secret_env: HOOK_KEY{told}}}\n"
+    )
+
+
+async def test_findings_gaps_and_last_the_run_are_received(
+    auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
+) -> None:
+    estate = estate_of(3)
+    denied = Fault(FaultKind.ACCESS_DENIED, estate.accounts[0].id)
+    seen = await auditing(estate, denied, extra=sending_to(receiver))
+    findings = [event for event in receiver.events if event["schema"] == "auditor.finding/1"]
+    assert {each["finding_id"] for each in findings} == {each["finding_id"] for each in seen.findings}
+    assert {each["event_id"] for each in findings} == {each["event_id"] for each in seen.findings}
+    (gap,) = (event for event in receiver.events if event["schema"] == "auditor.gap/1")
+    assert (gap["account_id"], gap["reason"], gap["targets"]) == (estate.accounts[0].id, "access-denied", 2)
+    assert receiver.schemas[-1] == "auditor.run/1"
+    assert receiver.schemas.count("auditor.run/1") == 1
+    assert receiver.events[-1]["run_id"] == seen.run["run_id"]
+    assert 4 not in seen.run["exit_conditions"]
+
+
+async def test_a_clean_night_is_told_of_too(
+    auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
+) -> None:
+    await auditing(estate_of(1, records_per_target=0), extra=sending_to(receiver))
+    assert receiver.schemas == ["auditor.run/1"]
+
+
+async def test_changes_alone_leave_out_what_is_merely_recurring(
+    auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
+) -> None:
+    estate = estate_of(1)
+    extra = sending_to(receiver, send="changes")
+    await auditing(estate, extra=extra)
+    assert receiver.schemas.count("auditor.finding/1") == len(estate.truth)
+    receiver.events.clear()
+    await auditing(estate, extra=extra)
+    assert receiver.schemas == ["auditor.run/1"]
+
+
+async def test_what_a_dead_destination_did_not_take_is_exit_4_and_comes_the_next_night(
+    auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
+) -> None:
+    estate = estate_of(1)
+    extra = sending_to(receiver, drain="2s")
+    receiver.status = 503
+    seen = await auditing(estate, extra=extra)
+    assert seen.found == estate.truth
+    assert seen.result.exit_code == 4
+    assert "auditor deliver" in seen.result.conditions[0].text
+    assert receiver.events == []
+    receiver.status = 204
+    second = await auditing(estate, extra=sending_to(receiver, drain="20s"))
+    assert 4 not in second.run["exit_conditions"]
+    findings = [event for event in receiver.events if event["schema"] == "auditor.finding/1"]
+    assert [each["status"] for each in findings].count("new") == len(estate.truth)
+    assert [each["status"] for each in findings].count("recurring") == len(estate.truth)
+    assert receiver.schemas.count("auditor.run/1") == 2
