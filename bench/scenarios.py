@@ -196,11 +196,9 @@ def _help(rounds: Rounds, result: Result) -> None:
     result.about += f"; `auditor --help` takes {spread(walls).shown(2)} s"
     result.limits.append(Limit("AWS clients that --help imports", spread([len(clients)]), 0, ""))
 
-    """Take findings through the history and its outbox, beside a bare executemany of the same rows."""
-
 
 def history(rounds: Rounds, sizes: Sizes) -> Result:
-    """Findings through the history and its outbox, beside a bare executemany of the same rows."""
+    """Take findings through the history and its outbox, beside a bare executemany of the same rows."""
     count = sizes.findings
     result = Result("history", f"{count} findings, one destination, SQLite, {BATCH} in one transaction")
     env = environment(rounds.server.url)

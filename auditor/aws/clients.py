@@ -104,14 +104,14 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
     :raises CredentialsError: where the chain holds none, or can't load them.
     :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
     """
-    _quiet_botocore()
+    quiet_botocore()
     session: Any = AioSession()  # Any: its stubs know clients by literal names alone
     session.register_component("response_parser_factory", ParserFactory())
     session.register_component("data_loader", LOADER)
     # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
     # which is not enabled (IAM user guide, "Manage AWS STS in an AWS Region").
     session.set_config_variable("sts_regional_endpoints", "regional")
-    secrets = (*secrets, *await _base_secrets(session, give_up_at))
+    secrets = (*secrets, *await base_secrets(session, give_up_at))
     config = AioConfig(
         http_session_cls=partial(Connections, tls_contexts={}),  # type: ignore[arg-type]  # it is only called
         user_agent=f"auditor/{__version__} aiobotocore",
@@ -134,8 +134,8 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
                 }.items()
             }
         except (BotoCoreError, ValueError) as error:
-            raise UsageError(f"the AWS environment can't be used: {_without_password(str(error))}") from None
-        overrides = _overrides(clients, allow_http=allow_http)
+            raise UsageError(f"the AWS environment can't be used: {without_password(str(error))}") from None
+        overrides = overrides_of(clients, allow_http=allow_http)
         for service, client in clients.items():
             _leave_out_idle_hooks(client.meta.events, service)
             client.meta.events.register("provide-client-params", _choose_caller)
@@ -182,7 +182,7 @@ def _write_form(params: dict[str, Any], **_: object) -> None:
         params["body"] = "&".join(f"{name}={quote_plus(str(value))}" for name, value in form.items()).encode()
 
 
-def _quiet_botocore() -> None:
+def quiet_botocore() -> None:
     """Keep botocore from logging what it sends: at DEBUG that is every secret, AssumeRole's answer included."""
     for name in ("botocore", "aiobotocore", "urllib3", *logging.root.manager.loggerDict):
         logger = logging.getLogger(name)
@@ -193,7 +193,11 @@ def _quiet_botocore() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-async def _base_secrets(session: AioSession, give_up_at: float) -> tuple[str, ...]:
+async def base_secrets(session: AioSession, give_up_at: float) -> tuple[str, ...]:
+    """Load the base credentials, and return what must not be shown of them.
+
+    :raises CredentialsError: where there are none, or they can't be loaded.
+    """
     try:
         with anyio.CancelScope(deadline=give_up_at) as waiting:
             credentials = await session.get_credentials()
@@ -218,7 +222,11 @@ def _check_ca_bundle(bundle: object) -> None:
         )
 
 
-def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
+def overrides_of(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
+    """Return where calls are led elsewhere than to AWS: service → URL.
+
+    :raises UsageError: where that is no URL, or plain http to another machine without `allow_http`.
+    """
     overrides = {}
     for service, client in clients.items():
         url = urlsplit(client.meta.endpoint_url)
@@ -244,7 +252,8 @@ def _overrides(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
     return overrides
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
+    """Return the text without what stands before an @, as a password does in a URL."""
     return shown(re.sub(r"[^\s\"']*@", "", text))[:_LONGEST]
 
 
