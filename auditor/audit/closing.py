@@ -92,6 +92,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
         with stopping.delivering:
             undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder))
+        await memory.let_go(writer.folder)
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()
     log_report(record, run.config.path)

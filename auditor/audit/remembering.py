@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from anyio import to_thread
 
 from auditor.audit.delivering import deliver
-from auditor.errors import SinkError
-from auditor.history import Begun, Destination, Look, judged_by, open_history
-from auditor.model import rfc3339
+from auditor.aws.objects import open_objects
+from auditor.config import S3Store
+from auditor.errors import SinkError, UsageError
+from auditor.history import Begun, Destination, Look, in_s3, judged_by, open_history
+from auditor.model import rfc3339, shown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from auditor.audit.books import Books
     from auditor.audit.place import PlaceEnd
     from auditor.audit.preparing import Run
     from auditor.audit.writing import Patience
+    from auditor.aws.objects import Objects
     from auditor.delivery import DeadLetters
     from auditor.delivery.contract import AnyDestination
     from auditor.history import Event
+    from auditor.history.in_s3 import Fetched
     from auditor.history.opening import History
     from auditor.history.run import OpenRun
     from auditor.model import Finding
@@ -39,6 +46,8 @@ class Remembered:
 
     history: History
     run: OpenRun
+    put_back: Callable[[Path], Awaitable[None]]
+    """Closes it, and puts it back where it was fetched from; the folder is where it is kept where that fails."""
 
 
 @asynccontextmanager
@@ -47,27 +56,52 @@ async def remembered(run: Run) -> AsyncIterator[Remembered | None]:
 
     :raises UsageError: where it can't be used, or another run is at it.
     """
-    if run.config.history is None:
+    settings = run.config.history
+    if settings is None:
         yield None
         return
-    opening = open_history(run.config.history, holder=f"run {run.id}")
-    history: History = await to_thread.run_sync(opening.__enter__)
-    try:
-        begun = Begun(
-            run.id,
-            rfc3339(run.now),
-            run.config.digest,
-            "subset" if run.options.filters else "full",
-            judged_by(run.entries, run.policies),
-            [
-                Destination(each.name, changes_only=each.settings.send == "changes")
-                for each in run.destinations
-            ],
+    with ExitStack() as stack:
+        fetched: Fetched | None = None
+        if isinstance(settings.store, S3Store):
+            fetched = await _fetch(run, settings.store, stack)
+            settings = replace(settings, store=fetched.store)
+        opening = stack.enter_context(ExitStack())
+
+        async def put_back(keep: Path) -> None:
+            opening.close()
+            if fetched is not None:
+                async with _objects(run) as objects:
+                    await in_s3.put_back(objects, fetched, keep=keep)
+
+        history = await to_thread.run_sync(
+            opening.enter_context, open_history(settings, holder=f"run {run.id}")
         )
-        yield Remembered(history, await to_thread.run_sync(history.begin, begun))
-    finally:
-        # What it closes takes no time; to hand it to a thread would let a cancellation come before it.
-        opening.__exit__(None, None, None)
+        yield Remembered(history, await to_thread.run_sync(history.begin, _begun(run)), put_back)
+
+
+def _begun(run: Run) -> Begun:
+    return Begun(
+        run.id,
+        rfc3339(run.now),
+        run.config.digest,
+        "subset" if run.options.filters else "full",
+        judged_by(run.entries, run.policies),
+        [Destination(each.name, changes_only=each.settings.send == "changes") for each in run.destinations],
+    )
+
+
+async def _fetch(run: Run, store: S3Store, stack: ExitStack) -> Fetched:
+    if run.resumed is not None:
+        # The copy that knew what it told was on its machine alone.
+        text = "a run whose history is in S3 can't be gone on with; begin a new one"
+        raise UsageError(f"--resume {shown(str(run.folder))}: {text}")
+    folder = stack.enter_context(TemporaryDirectory(prefix="auditor-"))
+    async with _objects(run) as objects:
+        return await in_s3.fetch(objects, store, Path(folder))
+
+
+def _objects(run: Run) -> AbstractAsyncContextManager[Objects]:
+    return open_objects(request_timeout=run.request_timeout, allow_http=run.options.allow_http)
 
 
 class Memory:
@@ -76,6 +110,7 @@ class Memory:
     def __init__(self, opened: Remembered, look: Look, patience: Patience) -> None:
         self._history = opened.history
         self._run = opened.run
+        self._put_back = opened.put_back
         self._look = look
         self._patience = patience
         self.error: str | None = None
@@ -117,6 +152,17 @@ class Memory:
         reports = await deliver(self._history.outbox, destinations, dead_letters)
         return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
 
+    async def let_go(self, keep: Path) -> None:
+        """Close the history, and put it back where it was fetched from.
+
+        :param keep: where it is kept where that fails.
+        """
+        if self.error is None:
+            try:
+                await self._put_back(keep)
+            except (SinkError, UsageError) as error:
+                self._fail(str(error))
+
     async def _each(self, batches: Iterator[list[Finding]]) -> AsyncIterator[list[Finding]]:
         none: list[Finding] = []
         while batch := await self._try(next, batches, none, otherwise=none):
@@ -138,7 +184,7 @@ class Memory:
 
     def _fail(self, why: str) -> None:
         self.error = why
-        log.error("history failed; findings have no status from here on", error=why)
+        log.error("history failed; it knows no more of this run", error=why)
 
 
 def looking(run: Run, books: Books) -> Look:

@@ -199,7 +199,7 @@ def quiet_botocore() -> None:
 
 
 async def base_secrets(session: AioSession, give_up_at: float) -> tuple[str, ...]:
-    """Return what must not be shown of the base credentials, which are loaded by this.
+    """Load the base credentials, and return what must not be shown of them.
 
     :raises CredentialsError: where there are none, or they can't be loaded.
     """
@@ -232,9 +232,9 @@ def check_ca_bundle(bundle: object) -> None:
 
 
 def overrides_of(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]:
-    """Return where the calls of each service go that do not go to AWS.
+    """Return where calls are led elsewhere than to AWS: service → URL.
 
-    :raises UsageError: where that is plain http to another machine, and not allowed.
+    :raises UsageError: where that is no URL, or plain http to another machine without `allow_http`.
     """
     overrides = {}
     for service, client in clients.items():
@@ -262,5 +262,5 @@ def overrides_of(clients: dict[str, Any], *, allow_http: bool) -> dict[str, str]
 
 
 def without_password(text: str) -> str:
-    """Return somebody else's message without what stands before an `@`, fit to be shown."""
+    """Return the text without what stands before an @, as a password does in a URL."""
     return shown(re.sub(r"[^\s\"']*@", "", text))[:_LONGEST]

@@ -6,19 +6,27 @@ import io
 import json
 import shutil
 import sys
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from auditor.config import History, S3Store
 from auditor.errors import UsageError
+from auditor.history import open_history, read_history
 from auditor.model import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from auditor.config import Config, History
+    from auditor.config import Config
+    from auditor.history.database import Database
+    from auditor.history.in_s3 import Fetched
 
 _WIDTH = 120
 """Columns, where there is no terminal to ask."""
@@ -39,7 +47,66 @@ class _Page(io.StringIO):
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
 
 
-def history_of(config: Config) -> History:
+@contextmanager
+def reading(config: Config) -> Iterator[Database]:
+    """Open the history of a configuration to read it; one in S3 is fetched first.
+
+    :raises UsageError: where there is none, or it can't be used.
+    """
+    history = _history_of(config)
+    if not isinstance(history.store, S3Store):
+        with read_history(history) as opened:
+            yield opened.database
+        return
+    with TemporaryDirectory(prefix="auditor-") as folder:
+        fetched = anyio.run(_fetch, config, history.store, Path(folder))
+        if fetched.etag is None:
+            raise UsageError(
+                f"there is no history at {shown(history.store.name)} yet; the first run makes it"
+            )
+        with read_history(History(fetched.store)) as opened:
+            yield opened.database
+
+
+@contextmanager
+def writing(config: Config, holder: str) -> Iterator[Database]:
+    """Open the history of a configuration to write to it; one in S3 is fetched first, and put back.
+
+    :param holder: who is at it, in words for whoever comes meanwhile.
+    :raises UsageError: where there is none, or it can't be used.
+    :raises SinkError: where it could not be put back.
+    """
+    history = _history_of(config)
+    if not isinstance(history.store, S3Store):
+        with open_history(history, holder=holder) as opened:
+            yield opened.database
+        return
+    with TemporaryDirectory(prefix="auditor-") as folder:
+        fetched = anyio.run(_fetch, config, history.store, Path(folder))
+        with open_history(History(fetched.store), holder=holder) as opened:
+            yield opened.database
+        anyio.run(_put_back, config, fetched)
+
+
+async def _fetch(config: Config, store: S3Store, folder: Path) -> Fetched:
+    from auditor.aws.objects import open_objects
+    from auditor.history.in_s3 import fetch
+
+    timeout = config.limits.request_timeout.total_seconds()
+    async with open_objects(request_timeout=timeout, allow_http=False) as objects:
+        return await fetch(objects, store, folder)
+
+
+async def _put_back(config: Config, fetched: Fetched) -> None:
+    from auditor.aws.objects import open_objects
+    from auditor.history.in_s3 import put_back
+
+    timeout = config.limits.request_timeout.total_seconds()
+    async with open_objects(request_timeout=timeout, allow_http=False) as objects:
+        await put_back(objects, fetched, keep=Path())
+
+
+def _history_of(config: Config) -> History:
     """Return where the configuration has its history.
 
     :raises UsageError: where it has none.

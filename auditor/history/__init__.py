@@ -15,6 +15,9 @@ disk, so that findings are best given to `see` some hundreds at once. A run that
 again with the same `Begun`; what it is told again keeps its status, and `run.told()` yields what was told before.
 `see` and the others raise `SinkError` where the store fails, and from then on always; opening raises `UsageError`.
 
+A history in S3 (`S3Store`) is fetched first and put back once it is closed: see `auditor.history.in_s3`. What people
+ask of a history stands in `auditor.history.reading`, what is still to be sent in `History.outbox`.
+
 Nothing here imports SQLAlchemy until a history is opened.
 """
 

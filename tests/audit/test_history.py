@@ -6,10 +6,12 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import boto3  # type: ignore[import-untyped]  # has no stubs here
 import pytest
+from moto.server import ThreadedMotoServer
 
-from auditor.audit import RunOptions
-from auditor.config import History, SQLiteStore
+from auditor.audit import Observer, RunOptions
+from auditor.config import History, S3Store, SQLiteStore
 from auditor.errors import SinkError, UsageError
 from auditor.history import open_history
 from auditor.history.database import Database
@@ -18,7 +20,7 @@ from auditor.model import Severity
 from auditor.simulator.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from auditor.simulator.estate import Estate
@@ -38,6 +40,12 @@ def statuses(seen: Audited) -> dict[str, int]:
 
 def without_account(estate: Estate, number: int) -> Estate:
     return replace(estate, accounts=estate.accounts[:number] + estate.accounts[number + 1 :])
+
+
+def without_records(estate: Estate, number: int) -> Estate:
+    accounts = [*estate.accounts]
+    accounts[number] = replace(accounts[number], records={})
+    return replace(estate, accounts=tuple(accounts))
 
 
 def emptied(estate: Estate) -> Estate:
@@ -151,6 +159,67 @@ async def test_a_run_that_another_is_in_the_way_of_begins_nothing(
     ):
         await auditing(estate_of(1), history=history)
     assert not runs_in(tmp_path)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """S3 as moto serves it, with an empty bucket; all other calls go to the simulator."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", url)
+    client = boto3.client(
+        "s3",
+        "us-east-1",
+        endpoint_url=url,
+        aws_access_key_id="AKIAEXAMPLEEXAMPLE00",
+        aws_secret_access_key="s",
+    )
+    client.create_bucket(Bucket="nights")
+    try:
+        yield client
+    finally:
+        for held in client.list_objects_v2(Bucket="nights").get("Contents", ()):
+            client.delete_object(Bucket="nights", Key=held["Key"])
+        client.delete_bucket(Bucket="nights")
+        client.close()
+        server.stop()
+
+
+IN_S3 = History(S3Store("nights", "history.sqlite3"))
+
+
+@pytest.mark.usefixtures("s3")
+async def test_two_nights_on_fresh_machines_know_of_each_other_by_s3(
+    auditing: Auditing, estate_of: EstateMaker
+) -> None:
+    estate = estate_of(2)
+    first = await auditing(estate, history=IN_S3)
+    second = await auditing(without_records(estate, 1), history=IN_S3)
+    stays, gone = (each.id for each in estate.accounts)
+    assert statuses(first) == {"new": len(estate.truth)}
+    assert {each["status"] for each in of(stays, second.findings)} == {"recurring"}
+    assert {each["status"] for each in of(gone, second.findings)} == {"resolved"}
+    assert 4 not in second.run["exit_conditions"]
+
+
+async def test_a_lost_race_for_s3_is_said_and_what_the_other_wrote_stands(
+    auditing: Auditing, estate_of: EstateMaker, s3: Any
+) -> None:
+    estate = estate_of(1)
+
+    class Other(Observer):
+        """Another run, which ends while this one is at it."""
+
+        def ready(self) -> None:
+            s3.put_object(Bucket="nights", Key="history.sqlite3", Body=b"of the other")
+
+    seen = await auditing(estate, history=IN_S3, observer=Other())
+    assert seen.found == estate.truth
+    assert seen.result.exit_code == 4
+    assert "another run has written it meanwhile" in seen.result.conditions[0].text
+    assert s3.get_object(Bucket="nights", Key="history.sqlite3")["Body"].read() == b"of the other"
 
 
 async def test_a_history_that_fails_midway_costs_the_status_and_is_said(

@@ -57,21 +57,22 @@ def command(  # noqa: PLR0913 -- each is an option
     import anyio
 
     from auditor.audit.delivering import deliver, unnamed
-    from auditor.cli.histories import history_of
+    from auditor.cli.histories import writing
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
     from auditor.delivery import DeadLetters, make_destinations
-    from auditor.history import open_history
+    from auditor.history.outbox import Outbox
     from auditor.library import load_config
 
     redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
     redactor.hide(config.secrets)
     destinations = make_destinations(config.destinations, allow_http=allow_http)
-    with open_history(history_of(config), holder="auditor deliver") as history:
-        reports = anyio.run(deliver, history.outbox, destinations, DeadLetters(folder), deadline)
+    with writing(config, holder="auditor deliver") as database:
+        outbox = Outbox(database.transaction)
+        reports = anyio.run(deliver, outbox, destinations, DeadLetters(folder), deadline)
         faults = [report.fault for report in reports if report.fault]
-        faults += unnamed(history.outbox.left(), destinations)
+        faults += unnamed(outbox.left(), destinations)
     taken = sum(report.taken for report in reports)
     if faults:
         last_word(4, f"{taken} event(s) delivered; not all: {'; '.join(faults)}")

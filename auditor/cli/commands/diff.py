@@ -25,13 +25,12 @@ def command(config_path: Path, older: str, newer: str, *, as_json: bool) -> int:
 
     Exits 0 whatever has changed; 2 where a run is not there, or did not finish.
     """
-    from auditor.cli.histories import difference_text, document, history_of
+    from auditor.cli.histories import difference_text, document, reading
     from auditor.cli.standard import say
-    from auditor.history import read_history
     from auditor.history.reading import difference
     from auditor.library import load_config
 
-    with read_history(history_of(load_config(config_path))) as history:
-        told = difference(history.database, older, newer)
+    with reading(load_config(config_path)) as database:
+        told = difference(database, older, newer)
     say(document("auditor.diff/1", told) if as_json else difference_text(told))
     return 0

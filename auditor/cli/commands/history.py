@@ -34,14 +34,13 @@ def command(context: click.Context, config_path: Path, *, as_json: bool, last: i
     context.obj = config_path
     if context.invoked_subcommand is not None:
         return 0
-    from auditor.cli.histories import document, history_of, runs_table
+    from auditor.cli.histories import document, reading, runs_table
     from auditor.cli.standard import say
-    from auditor.history import read_history
     from auditor.history.reading import run_lines
     from auditor.library import load_config
 
-    with read_history(history_of(load_config(config_path))) as history:
-        runs = run_lines(history.database, last)
+    with reading(load_config(config_path)) as database:
+        runs = run_lines(database, last)
     say(document("auditor.history/1", {"runs": runs}) if as_json else runs_table(runs))
     return 0
 
@@ -67,14 +66,13 @@ def findings(
     as_json: bool,
 ) -> int:
     """Show findings as the last run that told of each has left them."""
-    from auditor.cli.histories import document, findings_table, history_of
+    from auditor.cli.histories import document, findings_table, reading
     from auditor.cli.standard import say
-    from auditor.history import read_history
     from auditor.history.reading import finding_lines
     from auditor.library import load_config
 
-    with read_history(history_of(load_config(config_path))) as history:
-        found = finding_lines(history.database, statuses, accounts, policies)
+    with reading(load_config(config_path)) as database:
+        found = finding_lines(database, statuses, accounts, policies)
     say(document("auditor.history.findings/1", {"findings": found}) if as_json else findings_table(found))
     return 0
 
@@ -85,14 +83,13 @@ def findings(
 @click.pass_obj
 def show(config_path: Path, finding_id: str, *, as_json: bool) -> int:
     """Show the life of FINDING_ID, or of the one finding whose id begins like this: each turn, and why."""
-    from auditor.cli.histories import document, history_of, life_text
+    from auditor.cli.histories import document, life_text, reading
     from auditor.cli.standard import say
-    from auditor.history import read_history
     from auditor.history.reading import life
     from auditor.library import load_config
 
-    with read_history(history_of(load_config(config_path))) as history:
-        told = life(history.database, finding_id)
+    with reading(load_config(config_path)) as database:
+        told = life(database, finding_id)
     say(document("auditor.history.finding/1", told) if as_json else life_text(told))
     return 0
 
@@ -110,10 +107,9 @@ def retire(config_path: Path, *, account: str, by: str, reason: str) -> int:
     """
     from datetime import UTC, datetime
 
-    from auditor.cli.histories import history_of
+    from auditor.cli.histories import writing
     from auditor.cli.standard import say
     from auditor.errors import UsageError
-    from auditor.history import open_history
     from auditor.history.retiring import retire as retire_account
     from auditor.library import load_config
     from auditor.model import rfc3339, shown
@@ -121,8 +117,8 @@ def retire(config_path: Path, *, account: str, by: str, reason: str) -> int:
     for option, value in (("--by", by), ("--reason", reason)):
         if not value.strip():
             raise UsageError(f"{option}: is empty; say who, and why")
-    with open_history(history_of(load_config(config_path)), holder="auditor history retire") as history:
-        count = retire_account(history.database, account, by=by, reason=reason, at=rfc3339(datetime.now(UTC)))
+    with writing(load_config(config_path), "auditor history retire") as database:
+        count = retire_account(database, account, by=by, reason=reason, at=rfc3339(datetime.now(UTC)))
     say(
         f"{count} finding(s) of account {shown(account)} are resolved as retired; the next run tells of them\n"
     )
