@@ -212,6 +212,6 @@ def _say_crashed(target: Target, crash: Crash) -> None:
         "policy crashed; what it looked at is unjudged",
         **where(target),
         policy=crash.policy,
-        error=shown(repr(crash.error)),
+        error=shown(crash.told),
         exc_info=crash.error,
     )

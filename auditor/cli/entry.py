@@ -78,7 +78,7 @@ def _run() -> int:
         code = _ended(error.exit_code, str(error))
     except (KeyboardInterrupt, click.Abort):
         code = _ended(_SIGNALLED + signal.SIGINT, "interrupted by SIGINT")
-    except Exception as error:  # noqa: BLE001 -- the last resort: a bug must not exit as if it were a finding
+    except BaseException as error:  # noqa: BLE001 -- the last resort: no bug may exit as a finding, or as none
         from auditor.cli.logs import log_bug
 
         log_bug(error)

@@ -119,7 +119,7 @@ def set_up_logs(log_format: str | None, level: str) -> Redactor:
     return redactor
 
 
-def log_bug(error: Exception) -> None:
+def log_bug(error: BaseException) -> None:
     """Log an exception that nobody expected, without the values of its variables."""
     if not structlog.is_configured():
         set_up_logs("console", "info")

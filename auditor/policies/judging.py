@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from auditor.errors import Unjudgeable, UnusableField
-from auditor.model import ASKED_BESIDES, EXPORT_RECORDS, ExportRecord
-from auditor.policies.contract import Breach, Policy, RecordPolicy, TargetPolicy
+from auditor.model import ASKED_BESIDES, EXPORT_RECORDS, SOURCES_OF_FACTS, ExportRecord
+from auditor.policies.breaches import check_breach
+from auditor.policies.contract import Policy, RecordPolicy, TargetPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from auditor.config import PolicySettings
     from auditor.model import Target
     from auditor.policies.catalogue import Entry
-    from auditor.policies.contract import Judgement
+    from auditor.policies.contract import Breach, Judgement
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +34,20 @@ class Crash:
     """A policy that raised where it should have judged: a bug in the policy."""
 
     policy: str
-    error: Exception
+    error: _Crashed
+
+    @property
+    def told(self) -> str:
+        """What it raised, in words."""
+        try:
+            return repr(self.error)
+        except CRASHES:  # a policy's own exception may stumble as well
+            return type(self.error).__name__
 
 
-_DEEPEST = 20
-"""Levels of nesting in evidence."""
-_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
-"""The whole numbers that orjson writes."""
-
-
-class NoBreachError(TypeError):
-    """What a policy returned is no `Breach`: a bug in the policy."""
+CRASHES = (Exception, SystemExit)
+"""What a policy's bug may raise: it must not hide what the others see, nor end the program as if nothing were found."""
+_Crashed: TypeAlias = "Exception | SystemExit"
 
 
 class Panel:
@@ -58,15 +62,15 @@ class Panel:
     ) -> None:
         self.by_record: dict[str, RecordPolicy[Any]] = {}
         self.by_target: dict[str, TargetPolicy[Any]] = {}
-        self.broken: dict[str, Exception] = {}
+        self.broken: dict[str, _Crashed] = {}
         """Policies that could not even be made."""
         self._askers: dict[str, list[Policy[Any]]] = {}
         """Source → the policies that need it, of some records or of all."""
         for policy_id, chosen in settings.items():
             try:
                 policy = entries[policy_id].policy(chosen, now, own_accounts)
-                needed = policy.needs(chosen)
-            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+                needed = _needed(policy, chosen)
+            except CRASHES as error:
                 self.broken[policy_id] = error
                 continue
             for source in needed:
@@ -87,8 +91,24 @@ class Panel:
 
 def sources_of(entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]) -> tuple[str, ...]:
     """Return every source that these policies need: that of the records, and those of facts in order of name."""
-    needed = (entries[policy_id].policy.needs(chosen) for policy_id, chosen in settings.items())
-    return (EXPORT_RECORDS, *sorted(frozenset().union(*needed)))
+    needed: set[str] = set()
+    for policy_id, chosen in settings.items():
+        policy = entries[policy_id].policy
+        # One that can't say it judges nothing, and is heard as the panel is made.
+        with suppress(*CRASHES):
+            needed |= _needed(policy, chosen)
+    return (EXPORT_RECORDS, *sorted(needed))
+
+
+def _needed(policy: type[Policy[Any]] | Policy[Any], settings: PolicySettings) -> frozenset[str]:
+    """Return the sources of facts that a policy needs.
+
+    :raises ValueError: where there is no such source.
+    """
+    needed = frozenset(policy.needs(settings)) - {EXPORT_RECORDS}  # which are read anyway
+    if strange := sorted(needed - frozenset().union(*SOURCES_OF_FACTS.values())):
+        raise ValueError(f"the policy needs {', '.join(strange)}, which is no source of facts")
+    return needed
 
 
 def actions_of(entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]) -> tuple[str, ...]:
@@ -123,7 +143,7 @@ class TargetJudge:
         for policy_id, by_record in panel.by_record.items():
             try:
                 look = by_record.judge if target is None else by_record.judge_of(target)
-            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+            except CRASHES as error:
                 self._lost.append(policy_id)
                 on_crash(Crash(policy_id, error))
             else:
@@ -131,7 +151,7 @@ class TargetJudge:
         for policy_id, policy in panel.by_target.items():
             try:
                 judgement = policy.begin()
-            except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+            except CRASHES as error:
                 self._lost.append(policy_id)
                 on_crash(Crash(policy_id, error))
             else:
@@ -155,8 +175,8 @@ class TargetJudge:
                 try:
                     breach = look(record)
                     if breach is not None:
-                        _check(breach)
-                except Exception as error:  # noqa: BLE001 -- one policy's bug must not hide what the others see
+                        check_breach(breach)
+                except CRASHES as error:
                     doubtful.add(record)
                     self._stumbled(policy_id, error)
                 else:
@@ -172,8 +192,8 @@ class TargetJudge:
             try:
                 breaches: Iterable[Breach] = list(judgement.conclude(complete=complete))
                 for breach in breaches:
-                    _check(breach)
-            except Exception as error:  # noqa: BLE001 -- as above
+                    check_breach(breach)
+            except CRASHES as error:
                 self._on_crash(Crash(policy_id, error))
                 self.unjudged[policy_id] = self._seen
                 self.unjudged_records = self._seen
@@ -181,9 +201,9 @@ class TargetJudge:
                 found.extend(Found(policy_id, breach) for breach in breaches)
         return found
 
-    def _stumbled(self, policy_id: str, error: Exception) -> None:
+    def _stumbled(self, policy_id: str, error: _Crashed) -> None:
         self._cannot_judge(policy_id)
-        self.reasons.setdefault(policy_id, str(error))
+        self.reasons.setdefault(policy_id, _said(error))
         if not isinstance(error, Unjudgeable):
             self._on_crash(Crash(policy_id, error))
 
@@ -192,43 +212,18 @@ class TargetJudge:
             self.unjudged[policy_id] = self.unjudged.get(policy_id, 0) + records
 
 
-def _check(breach: object) -> None:
-    """Let nothing but a breach, with the parts that a finding is made of, go for one.
-
-    :raises NoBreachError: where a policy returned something else.
-    """
-    if not isinstance(breach, Breach):
-        raise NoBreachError(f"the policy returned {type(breach).__name__}, and no Breach")
-    message: object = breach.message
-    evidence: object = breach.evidence
-    record: object = breach.record
-    if not isinstance(message, str) or not isinstance(evidence, Mapping):
-        raise NoBreachError(
-            "the policy returned a Breach whose message is no text, or whose evidence is no mapping"
-        )
-    if not isinstance(record, ExportRecord):
-        raise NoBreachError("the policy returned a Breach of something else than a record")
-    if not _can_be_written(evidence):
-        raise NoBreachError("the policy returned evidence that JSON can't say, or that is nested too deeply")
-
-
-def _can_be_written(value: object, levels: int = _DEEPEST) -> bool:
-    if value is None or isinstance(value, (str, bool, float)):
-        return True
-    if isinstance(value, int):
-        return _SMALLEST <= value <= _LARGEST
-    if isinstance(value, Mapping) and levels:
-        return all(isinstance(key, str) and _can_be_written(each, levels - 1) for key, each in value.items())
-    if isinstance(value, (list, tuple)) and levels:
-        return all(_can_be_written(each, levels - 1) for each in value)
-    return False
-
-
 def _asks(policy: Policy[Any], record: ExportRecord) -> bool:
     try:
         return policy.asks(record)
-    except Exception:  # noqa: BLE001 -- whatever it stumbled over, it will again as it judges, and is heard then
+    except CRASHES:  # whatever it stumbled over, it will again as it judges, and is heard then
         return True
+
+
+def _said(error: _Crashed) -> str:
+    try:
+        return str(error)
+    except CRASHES:  # as in `told`
+        return type(error).__name__
 
 
 def _is_named(record: ExportRecord) -> bool:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from auditor.model import EXPORT_RECORDS
 from auditor.simulator.faults import Fault, FaultKind
+from tests.policies.installing import Site
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.cli.conftest import Auditor, Ended, Process, RunFolder, Serve, Spawn
 
 CONSOLE = ("--log-format", "console", "--log-level", "error", "--quiet")
@@ -137,6 +143,81 @@ def test_what_cannot_be_written_is_4_and_hides_gaps_and_findings(
     assert told(ended, out) == (4, [4, 3, 1])
     assert "not everything could be written: /dev/full: No space left on device" in ended.last
     assert "Traceback" not in ended.err
+
+
+OWN_POLICY = '''"""Nothing, until it stumbles.
+
+Why
+    To see what becomes of a run then.
+"""
+
+from auditor.config import PolicySettings
+from auditor.model import ExportRecord
+from auditor.policies import Breach, RecordPolicy
+
+
+class Settings(PolicySettings):
+    """What every policy has."""
+
+
+class Record(ExportRecord):
+    """One of its own making."""
+
+    def related(self):
+        raise RecursionError
+
+
+class Policy(RecordPolicy[Settings]):
+    """It stumbles in one Region."""
+
+    settings_type = Settings
+    remediation = "None is needed."
+
+    def judge(self, record):
+        return None
+
+    def judge_of(self, target):
+        return self.stumble if target.region == "eu-west-1" else self.judge
+
+    def stumble(self, record):
+        DOES
+'''
+
+
+def with_own_policy(folder: Path, does: str) -> dict[str, str]:
+    """Install a policy that does this in one Region, and return the environment that has it."""
+    site = Site(folder / "site")
+    site.folder.mkdir()
+    site.install("mine", "stumbles = mine", mine=OWN_POLICY.replace("DOES", does))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(site.folder), *filter(None, sys.path)])}
+
+
+def test_a_target_that_ended_by_a_bug_is_5_and_what_was_found_elsewhere_is_reported(
+    process: Process, serve: Serve, out: RunFolder, tmp_path: Path
+) -> None:
+    served = serve()
+    # A policy whose breach passes every check, and of which no finding can be made.
+    odd = "return Breach(Record(record.raw), 'Here.', {})"
+    ended = process("run", "-o", "out", *CONSOLE, env=with_own_policy(tmp_path, odd))
+    assert told(ended, out) == (5, [5, 3, 1])
+    assert ended.last.startswith("auditor: exit 5: 2 target(s) ended in an internal error, a bug; coverage ")
+    reasons = {
+        (line["region"], line["verdict"], line["reason"])
+        for line in out.coverage
+        if line["source"] == EXPORT_RECORDS
+    }
+    assert reasons == {("us-east-1", "complete", None), ("eu-west-1", "partial", "internal-error")}
+    expected = {each.resource_arn for each in served.estate.truth if each.region == "us-east-1"}
+    assert expected <= {finding["resource_arn"] for finding in out.findings}
+
+
+def test_what_nothing_was_made_to_catch_is_5_and_leaves_nothing_that_looks_whole(
+    process: Process, serve: Serve, out: RunFolder, tmp_path: Path
+) -> None:
+    serve()
+    ended = process("run", "-o", "out", *CONSOLE, env=with_own_policy(tmp_path, "raise GeneratorExit"))
+    assert (ended.code, ended.last) == (5, "auditor: exit 5: a bug of the auditor: GeneratorExit")
+    assert {name.rpartition(".")[2] for name in out.names} <= {"part"}
 
 
 @pytest.mark.parametrize(

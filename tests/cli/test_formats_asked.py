@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
 from junitparser import JUnitXml
+from prometheus_client.parser import text_string_to_metric_families
 
 from auditor.audit import FormatRequest
 from auditor.cli.running import format_requests
@@ -51,6 +53,14 @@ def test_what_is_missing_of_a_format_is_told(asked: str, why: str) -> None:
     assert str(caught.value) == why
 
 
+def sums_of(text: str) -> dict[str, float]:
+    """The sum over the series of each metric, as Prometheus' own parser reads them."""
+    return {
+        family.name: sum(sample.value for sample in family.samples)
+        for family in text_string_to_metric_families(text)
+    }
+
+
 def test_a_run_with_every_format_tells_each_finding_and_each_gap_in_all_of_them(
     auditor: Auditor, serve: Serve, out: RunFolder
 ) -> None:
@@ -85,6 +95,23 @@ def test_a_run_with_every_format_tells_each_finding_and_each_gap_in_all_of_them(
     assert len(cases) == len(found) + len(gaps) + 1
     summary = (out.path / "summary.md").read_text("utf-8")
     assert f"**{len(found):,} finding(s); {len(gaps):,} gap(s), and" in summary
+    numbers = sums_of((out.path / "auditor.prom").read_text("utf-8"))
+    totals, times = out.run["totals"], [out.run[key] for key in ("started_at", "finished_at")]
+    began, ended = (datetime.fromisoformat(time).timestamp() for time in times)
+    assert numbers["auditor_run_finished_timestamp_seconds"] == pytest.approx(ended, abs=2)
+    assert numbers["auditor_run_duration_seconds"] == pytest.approx(ended - began, abs=2)
+    assert (
+        numbers.items()
+        >= {
+            "auditor_findings": len(found),
+            "auditor_gaps": len(gaps),
+            "auditor_targets": totals["targets"]["planned"],
+            "auditor_requests": totals["requests"],
+            "auditor_records": totals["records"],
+            "auditor_coverage_percent": out.run["coverage_percent"],
+            "auditor_run_exit_code": 3,
+        }.items()
+    )
 
 
 def test_a_version_that_there_is_not_is_refused_before_anything_is_written(

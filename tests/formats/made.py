@@ -213,6 +213,9 @@ RUN: dict[str, Any] = {
     "totals": {
         "targets": {"planned": 7, "complete": 2, "partial": 1, "failed": 3, "skipped": 1},
         "accepted_gaps": 1,
+        "requests": 9,
+        "records": 40,
+        "unjudged": {"records": 2, "by_policy": {"stuck-export": 2}},
     },
     "exit_conditions": [3],
     "exit_code": 3,

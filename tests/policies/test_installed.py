@@ -126,14 +126,37 @@ def test_an_expression_may_not_take_the_id_of_an_installed_policy(site: Site) ->
     [
         "    def judge(self, record):\n        raise ZeroDivisionError\n",
         "    def __init__(self, *_):\n        raise ZeroDivisionError\n",
+        "    def judge(self, record):\n        raise SystemExit(0)\n",
+        "    def judge(self, record):\n        raise type('Mute', (Exception,), dict(__str__=None, __repr__=None))\n",
+        "    def judge_of(self, target):\n        raise SystemExit(0)\n",
+        "    @classmethod\n    def needs(cls, settings):\n        raise ZeroDivisionError\n",
+        "    sources = frozenset({'ec2:DescribeNothing'})\n",
+        "    def judge(self, record):\n        return Breach(record, 'Here.', {}, resource='arn:x')\n",
+        "    def judge(self, record):\n        return Breach(record, 'Here.', {}, resource=Resource(None, '', ''))\n",
+        "    def judge(self, record):\n        return Breach(record, 'Here.', {}, remediation=object())\n",
+        "    def judge(self, record):\n        return Breach(record, 'Here.', {}, cost=1.5)\n",
+        "    def judge(self, record):\n        return Breach(record, 'Here.', {}, cost=Cost(object(), '', '', ''))\n",
     ],
 )
 def test_one_that_raises_leaves_its_records_unjudged_and_the_run_goes_on(site: Site, crash: str) -> None:
     at = POLICY.index("    def judge")
-    judge = "" if "def judge" in crash else POLICY[at:]
-    site.install("mine", "any-record = mine", mine=POLICY[:at] + crash + "\n" + judge)
+    judge = "" if "def judge(" in crash else POLICY[at:]
+    head = POLICY[:at].replace("import Breach, RecordPolicy", "import Breach, RecordPolicy, Resource")
+    head = head.replace("from auditor.policies", "from auditor.model import Cost\nfrom auditor.policies")
+    site.install("mine", "any-record = mine", mine=f"{head}{crash}\n{judge}")
     ended = site.audit()
     assert ended.returncode == 3, ended.stderr
     record = json.loads((site.folder / "run/run.json").read_text())
     assert record["totals"]["unjudged"]["by_policy"] == {"any-record": 4}
     assert "policy crashed" in ended.stderr
+
+
+def test_one_that_names_the_records_among_its_sources_reads_them_once(site: Site) -> None:
+    at = POLICY.index("    def judge")
+    sources = "    sources = frozenset({'lightsail:GetExportSnapshotRecords'})\n\n"
+    site.install("mine", "any-record = mine", mine=POLICY[:at] + sources + POLICY[at:])
+    ended = site.audit()
+    assert ended.returncode == 1, ended.stderr
+    record = json.loads((site.folder / "run/run.json").read_text())
+    assert record["totals"]["targets"]["planned"] == 1
+    assert record["totals"]["findings"]["by_policy"] == {"any-record": 4}
