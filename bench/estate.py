@@ -36,6 +36,9 @@ FIRST_EXPORT = 1_700_000_000.5
 """In November 2023: older than any age that a policy allows."""
 
 
+FINDINGS_AT_ONCE = 2_000
+"""Findings in one transaction, of the history and of the bare rows alike."""
+
 ACCOUNTS_A_PAGE = 20
 """The most that ListAccounts gives at once (Organizations API reference)."""
 _ACCOUNTS_FROM = "bench-accounts-"

@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 from auditor.config import History, SQLiteStore
 from auditor.history import Begun, Destination, JudgedBy, open_history
 from auditor.model import EXPORT_RECORDS, PARTITION, Finding, Severity, Status, finding_id
+from bench.estate import FINDINGS_AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BATCH = 2_000
-"""Findings in one transaction, of the history and of the bare rows alike."""
 _RECEIVER = "bench"
 _POLICY = "stuck-export"
 _TABLES = ("findings", "documents", "transitions", "events", "outbox")
@@ -71,8 +70,8 @@ def _finding(number: int) -> Finding:
 
 
 def _batches(count: int) -> Iterator[list[Finding]]:
-    for start in range(0, count, BATCH):
-        yield [_finding(number) for number in range(start, min(start + BATCH, count))]
+    for start in range(0, count, FINDINGS_AT_ONCE):
+        yield [_finding(number) for number in range(start, min(start + FINDINGS_AT_ONCE, count))]
 
 
 def _see(folder: Path, count: int) -> dict[str, Any]:
@@ -94,7 +93,7 @@ def _see(folder: Path, count: int) -> dict[str, Any]:
             nights.append(took)
             if night == "first":
                 _keep_rows(folder)
-            while due := opened.outbox.pending(_RECEIVER, BATCH, now=time.time()):
+            while due := opened.outbox.pending(_RECEIVER, FINDINGS_AT_ONCE, now=time.time()):
                 opened.outbox.acknowledge(_RECEIVER, [each.position for each in due])
     rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT / 1e6
     return {"first_s": nights[0], "second_s": nights[1], "rss_mb": rss}
@@ -122,7 +121,7 @@ def _bare(folder: Path) -> dict[str, Any]:
         _insert(made, name, source.execute(f"SELECT * FROM {name}").fetchall())  # noqa: S608 -- names of ours
     cursors = {name: source.execute(f"SELECT * FROM {name} ORDER BY 1, 2") for name in _TABLES}  # noqa: S608 -- as above
     took, written = 0.0, 0
-    while batches := {name: rows for name in _TABLES if (rows := cursors[name].fetchmany(BATCH))}:
+    while batches := {name: rows for name in _TABLES if (rows := cursors[name].fetchmany(FINDINGS_AT_ONCE))}:
         written += len(batches["findings"])
         started = time.perf_counter()
         made.execute("BEGIN IMMEDIATE")

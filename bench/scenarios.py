@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
-from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
+from bench.estate import ACCOUNTS_A_PAGE, FINDINGS_AT_ONCE, REGIONS, Workload
 from bench.figures import Limit, Result, spread
-from bench.history import BATCH
 from bench.process import environment, run
 from bench.rounds import Entry, Rounds, paired, say
 from bench.script import CONCURRENCY
@@ -207,7 +206,9 @@ def _help(rounds: Rounds, result: Result) -> None:
 def history(rounds: Rounds, sizes: Sizes) -> Result:
     """Take findings through the history and its outbox, beside a bare executemany of the same rows."""
     count = sizes.findings
-    result = Result("history", f"{count} findings, one destination, SQLite, {BATCH} in one transaction")
+    result = Result(
+        "history", f"{count} findings, one destination, SQLite, {FINDINGS_AT_ONCE} in one transaction"
+    )
     env = environment(rounds.server.url)
     rates, ratios, seconds, growths = [], [], [], []
     for number in range(rounds.runs):

@@ -39,6 +39,13 @@ EXITS = {
 }
 """What each command exits with, on an estate that is read completely and has findings."""
 
+AFTER_TWO_NIGHTS = {
+    "auditor history -c accounts.yaml": 0,
+    "auditor diff previous latest -c accounts.yaml": 0,
+    "auditor deliver -c accounts.yaml": 0,
+}
+"""The same of those that look back, or send what is left."""
+
 OF_CI = ("python -m bench",)
 """Commands that CI runs in another way: the benchmark with --quick, and in fresh environments what installs."""
 
@@ -54,7 +61,7 @@ def commands() -> list[str]:
 def test_every_command_is_run_here_or_by_ci() -> None:
     installs = [line for line in commands() if line.startswith("python3 -m venv")]
     assert [line.rpartition(" && ")[2] for line in installs] == [".venv/bin/auditor demo", ".venv/bin/pytest"]
-    assert {line for line in commands() if line not in installs} == {*EXITS, *OF_CI}
+    assert {line for line in commands() if line not in installs} == {*EXITS, *AFTER_TWO_NIGHTS, *OF_CI}
     ci = (ROOT / ".ci" / "run").read_text("utf-8")
     assert "readme_line '.venv/bin/auditor demo'" in ci
     assert "readme_line '.venv/bin/pytest'" in ci
@@ -80,6 +87,17 @@ def test_a_command_of_the_readme_does_what_it_should(
 
     assert done.returncode == EXITS[command], done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_commands_that_look_back_do_what_they_should(tmp_path: Path, at_work: dict[str, str]) -> None:
+    with (tmp_path / "accounts.yaml").open("a", encoding="utf-8") as file:
+        file.write("history: {}\n")
+    night = "auditor run -c accounts.yaml --fail-on none"
+    for command, code in {night: 0, f"{night} --quiet": 0, **AFTER_TWO_NIGHTS}.items():
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=tmp_path, env=at_work, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == code, (command, done.stdout, done.stderr)
 
 
 def test_the_simulator_of_the_readme_serves_until_it_is_told_to_end(
