@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = (Path(package.__file__).parent.parent / "accounts.example.yaml").read_text("utf-8").splitlines()
 KEY = re.compile(r"(?P<indent> *)#(?P<gap> ?)(?P<key>[a-z][a-z_-]*):( |$)")
-BESIDE = {"hub_external_id": ("hub_role_arn",)}
+BESIDE = {"hub_external_id": ("hub_role_arn",), "destinations": ("history",)}
 """What a block is of no use without."""
 INSTEAD = {"role_arn": "role_name"}
 """What a block takes the place of, at its own level."""
@@ -80,6 +80,7 @@ def nested(node: yaml.Node) -> Iterator[yaml.MappingNode]:
 @pytest.fixture(autouse=True)
 def _environ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDITOR_EXTERNAL_ID", "external-4711")
+    monkeypatch.setenv("AUDIT_HOOK_KEY", "canary-of-the-signature")
 
 
 def test_every_block_is_known() -> None:
@@ -97,6 +98,7 @@ def test_every_block_is_known() -> None:
         "ignore_after",
         "failed-in-production",
         "history",
+        "destinations",
         "waivers",
         "accepted_gaps",
     ]
