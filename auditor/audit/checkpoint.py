@@ -64,13 +64,15 @@ class Checkpoint:
         :raises UsageError: where it can't be written, or a run that goes on is at it.
         """
         self._path = folder / CHECKPOINT
-        self._written_to = self._path.with_name(f"{CHECKPOINT}.part") if aside else self._path
+        self._written_to = self._path.with_name(f"{CHECKPOINT}.part")
         self._waiting: list[bytes] = []
         self._flushed_at = time.monotonic()
         try:
             self._file = os.open(self._written_to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(self._file, orjson.dumps({"schema": SCHEMA, **_written(header)}) + b"\n")
+            if not aside:
+                self.replace()
         except OSError as error:
             raise UsageError(f"{shown(str(self._written_to))}: {error.strerror}") from error
 

@@ -34,7 +34,7 @@ from auditor.audit.telling import Teller
 from auditor.audit.writing import Writer
 from auditor.aws.opt_in import EnabledRegions
 from auditor.aws.slots import Slot
-from auditor.errors import InterruptedRun
+from auditor.errors import InterruptedRun, SinkError
 from auditor.model import Outcome
 from auditor.policies import Panel
 
@@ -96,9 +96,14 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 settle_done(run.resumed, ready.plan, books)
             with made_folder(run.folder):
                 before = set_aside(run.resumed) if run.resumed else None
-                writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
                 resumes = run.resumed is not None
+                # Before all else, so that a run that dies here can go on too.
                 checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
+                try:
+                    writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
+                except SinkError:
+                    checkpoint.remove()
+                    raise
             stopping.limit(writer.patience)
             memory = Memory(remembers, looking(run, books), writer.patience) if remembers else None
             if observer.interval is not None:

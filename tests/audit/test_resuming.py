@@ -28,8 +28,10 @@ if TYPE_CHECKING:
     from tests.audit.conftest import EstateMaker
 
 HISTORY = "history: {}\n"
-KILLS = int(os.environ.get("AUDITOR_TEST_KILLS", "4"))
-"""How often a run is killed; `AUDITOR_TEST_KILLS=200 pytest tests/audit/test_resuming.py` is the long campaign."""
+KILLS = 20
+"""How often a run is killed at the most; it comes further each time."""
+CAMPAIGNS = int(os.environ.get("AUDITOR_TEST_CAMPAIGNS", "1"))
+"""`AUDITOR_TEST_CAMPAIGNS=40 pytest tests/audit/test_resuming.py -k killed` kills some two hundred times."""
 
 
 @dataclass
@@ -238,11 +240,12 @@ def test_a_folder_without_a_run_and_one_that_is_busy_are_refused(stage: Stage) -
     assert (code, "still going" in told) == (2, True)
 
 
+@pytest.mark.parametrize("seed", range(CAMPAIGNS))
 def test_a_run_that_is_killed_again_and_again_ends_with_all_that_is_true(
-    tmp_path: Path, estate_of: EstateMaker, extra: str
+    tmp_path: Path, estate_of: EstateMaker, extra: str, seed: int
 ) -> None:
     # Slow answers, so that a kill falls into the reading as well as into the beginning and the end.
-    estate, chance = estate_of(6), random.Random(7)  # noqa: S311 -- to be repeated, not to be secret
+    estate, chance = estate_of(6), random.Random(seed)  # noqa: S311 -- to be repeated, not to be secret
     (tmp_path / "accounts.yaml").write_text(estate.accounts_yaml() + extra, encoding="utf-8")
     slow = Fault(FaultKind.LATENCY, seconds=0.05)
     with serve_in_thread(estate, faults=[slow]) as server:
