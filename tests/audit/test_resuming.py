@@ -240,6 +240,16 @@ def test_a_folder_without_a_run_and_one_that_is_busy_are_refused(stage: Stage) -
     assert (code, "still going" in told) == (2, True)
 
 
+def going_on(stage: Stage) -> list[str]:
+    begun = (stage.run / "checkpoint.jsonl").exists()
+    return ["--resume" if begun else "-o", str(stage.run)]
+
+
+def is_done(stage: Stage) -> bool:
+    """Whether all is written: one that is killed then has nothing left to do but to exit."""
+    return (stage.run / "run.json").exists() and not (stage.run / "checkpoint.jsonl").exists()
+
+
 @pytest.mark.parametrize("seed", range(CAMPAIGNS))
 def test_a_run_that_is_killed_again_and_again_ends_with_all_that_is_true(
     tmp_path: Path, estate_of: EstateMaker, extra: str, seed: int
@@ -250,22 +260,17 @@ def test_a_run_that_is_killed_again_and_again_ends_with_all_that_is_true(
     slow = Fault(FaultKind.LATENCY, seconds=0.05)
     with serve_in_thread(estate, faults=[slow]) as server:
         stage = Stage(tmp_path, server, estate)
-        code = None
         for _ in range(KILLS):
-            begun = (stage.run / "checkpoint.jsonl").exists()
-            arguments = ["--resume", str(stage.run)] if begun else ["-o", str(stage.run)]
-            with stage.start("--concurrency", "2", *arguments) as process:
+            with stage.start("--concurrency", "2", *going_on(stage)) as process:
                 with suppress(subprocess.TimeoutExpired):
                     process.communicate(timeout=chance.uniform(0.5, 2.5))
                 process.kill()
-            code = process.returncode
-            if code >= 0:
+            if process.returncode >= 0 or is_done(stage):
                 break
-        if code is not None and code < 0:
-            begun = (stage.run / "checkpoint.jsonl").exists()
-            code, told = stage.ended(*(["--resume", str(stage.run)] if begun else ["-o", str(stage.run)]))
+        if not is_done(stage):
+            code, told = stage.ended(*going_on(stage))
             assert code == 1, told
-    assert code == 1
+    assert stage.record["exit_code"] == 1
     assert found(stage) == truth(stage)
     findings = stage.lines("findings.jsonl")
     assert len({each["finding_id"] for each in findings}) == len(findings)
