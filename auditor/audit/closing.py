@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore import __version__ as botocore_version
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from auditor.audit.remembering import Memory
     from auditor.audit.stopping import Stopping
     from auditor.audit.writing import Writer
+
+
+_LAST_SENDING = timedelta(seconds=1)
+"""How long each destination may take once the deadline is over; what is left waits in the history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,8 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
         await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
         with stopping.delivering:
-            undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder))
+            within = _LAST_SENDING if stopping.work.cancel_called else None
+            undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
         await memory.let_go(writer.folder)
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()

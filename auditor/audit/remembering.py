@@ -21,6 +21,7 @@ from auditor.model import rfc3339, shown
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from datetime import timedelta
 
     from auditor.audit.books import Books
     from auditor.audit.place import PlaceEnd
@@ -145,11 +146,16 @@ class Memory:
         """End the run in the history; these are the last events that are to be sent of it."""
         await self._try(self._run.finish, record, coverage, events, otherwise=None)
 
-    async def deliver(self, destinations: Sequence[AnyDestination], dead_letters: DeadLetters) -> list[str]:
-        """Send what is due, of earlier runs too; say what of it could not be sent."""
+    async def deliver(
+        self, destinations: Sequence[AnyDestination], dead_letters: DeadLetters, within: timedelta | None
+    ) -> list[str]:
+        """Send what is due, of earlier runs too; say what of it could not be sent.
+
+        :param within: how long each destination may take; None is its own `drain`.
+        """
         if self.error is not None or not destinations:
             return []
-        reports = await deliver(self._history.outbox, destinations, dead_letters)
+        reports = await deliver(self._history.outbox, destinations, dead_letters, within)
         return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
 
     async def let_go(self, keep: Path) -> None:

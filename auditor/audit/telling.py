@@ -9,6 +9,8 @@ import anyio
 
 from auditor.audit.place import PlaceEnd
 from auditor.audit.resuming import ends_before, forget, told_before
+from auditor.errors import UsageError
+from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,6 +43,7 @@ class Teller:
 
         :param findings: where that was set aside.
         :param again: the places that are audited again, and tell it themselves.
+        :raises UsageError: where it can't be told again; the run can go on later all the same.
         """
         async for batch in told_before(resumed, findings, self._memory, again):
             for each in batch:
@@ -50,6 +53,15 @@ class Teller:
         for end in ends_before(resumed):
             self._checkpoint.ended(end, self._books.ledger, self._writer.findings_end)
         await self._checkpoint.advance(self._writer, now=True)
+        failed = [
+            *self._writer.errors,
+            *([self._memory.error] if self._memory and self._memory.error else []),
+        ]
+        if failed:
+            # What was told before is not all told again: the checkpoint and the findings that stand stay what counts.
+            raise UsageError(
+                f"--resume {shown(str(resumed.folder))}: {failed[0]}; mend that, and resume again"
+            )
         self._checkpoint.replace()
         forget(findings)
 
