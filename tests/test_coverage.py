@@ -58,7 +58,7 @@ def test_a_failure_after_some_pages_is_partial_and_before_any_is_failed(reason: 
     assert verdict_of(0, reason) == "failed"
 
 
-@pytest.mark.parametrize("reason", PROVED_EMPTY)
+@pytest.mark.parametrize("reason", sorted(PROVED_EMPTY))
 def test_a_target_is_skipped_where_it_is_proved_that_there_is_nothing(reason: Reason) -> None:
     assert verdict_of(0, reason) == "skipped"
 
