@@ -8,6 +8,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 
 from auditor.history import statements
 from auditor.history.batches import write
+from auditor.history.documents import Damaged
 from auditor.history.events import FINDING, Due, Event
 from auditor.history.tables import documents, events, findings, outbox
 from auditor.model import Status
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection
+    from sqlalchemy import Connection, Row
 
     from auditor.history.events import Destination
     from auditor.model import Finding
@@ -139,22 +140,7 @@ class Outbox:
             .limit(limit)
         )
         with self._transaction() as connection:
-            rows = connection.execute(statement).all()
-        return [
-            Due(
-                row.position,
-                Event(
-                    row.event_id,
-                    row.kind,
-                    row.document if row.body is None else row.body,
-                    row.finding_id,
-                ),
-                row.run_id,
-                row.attempts,
-                row.last_error,
-            )
-            for row in rows
-        ]
+            return [_of_row(row) for row in connection.execute(statement)]
 
     def left(self) -> dict[str, int]:
         """Return how many events each destination has not taken yet."""
@@ -182,6 +168,14 @@ class Outbox:
                     .where(outbox.c.destination == destination, outbox.c.position.in_(keys))
                     .values(attempts=outbox.c.attempts + 1, not_before=not_before, last_error=error)
                 )
+
+
+def _of_row(row: Row[Any]) -> Due:
+    body = row.document if row.body is None else row.body
+    if body is None:
+        raise Damaged("an event without a body")
+    event = Event(row.event_id, row.kind, body, row.finding_id)
+    return Due(row.position, event, row.run_id, row.attempts, row.last_error)
 
 
 def _take_out(connection: Connection, destination: str, positions: Collection[int]) -> None:

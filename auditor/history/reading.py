@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, func, select
 
 from auditor.errors import UsageError
+from auditor.history.documents import read_json
 from auditor.history.life import OPEN
 from auditor.history.tables import documents, findings, retirements, runs, transitions
 from auditor.model import Status, shown
@@ -103,7 +103,7 @@ def life(database: Database, finding_id: str) -> dict[str, Any]:
             "retirements": [
                 {"by": each["by"], "reason": each["reason"], "at": each["at"]} for each in retired
             ],
-            "finding": json.loads(body or b"null"),
+            "finding": read_json(body),
         }
 
 
@@ -209,8 +209,8 @@ def _run(row: RowMapping) -> dict[str, Any]:
         "finished_at": row["finished_at"],
         "scope": row["scope"],
         "config_digest": row["config_digest"],
-        "versions": json.loads(row["versions"] or "null"),
-        "targets": json.loads(row["targets"] or "null"),
+        "versions": read_json(row["versions"]),
+        "targets": read_json(row["targets"]),
         "coverage_percent": row["coverage_percent"],
         "coverage_percent_after_accepted": row["coverage_percent_after_accepted"],
         "findings": counts | {"open": sum(counts.values()) - counts["resolved"]},

@@ -9,6 +9,8 @@ from urllib.parse import quote
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import NullPool
 
+from auditor.history.tables import VERSION_TABLE
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -42,7 +44,8 @@ def _connect(path: Path, *, writing: bool) -> sqlite3.Connection:
     connection = sqlite3.connect(url, _BUSY_S, uri=True, isolation_level=None, check_same_thread=False)
     try:
         if writing:
-            connection.execute("PRAGMA journal_mode = WAL")
+            if _is_ours(connection):
+                connection.execute("PRAGMA journal_mode = WAL")
             # What was told as delivered, or as resolved, must not be undone by a power cut.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -53,3 +56,9 @@ def _connect(path: Path, *, writing: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Say whether the file is a history, or is to become one: what is another program's is not written to."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return not tables or VERSION_TABLE in tables
