@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, func, select
 
 from auditor.errors import UsageError
-from auditor.history.documents import read_json
+from auditor.history.documents import read_json, storable
 from auditor.history.life import OPEN
 from auditor.history.tables import documents, findings, retirements, runs, transitions
 from auditor.model import Status, shown
@@ -55,9 +55,9 @@ def finding_lines(
     columns = (*_TOLD, findings.c.status, findings.c.resolution, findings.c.why)
     statement = select(*columns).where(findings.c.status.in_(wanted)).order_by(findings.c.id)
     if accounts:
-        statement = statement.where(findings.c.account_id.in_(sorted(accounts)))
+        statement = statement.where(findings.c.account_id.in_(sorted(map(storable, accounts))))
     if policies:
-        statement = statement.where(findings.c.policy.in_(sorted(policies)))
+        statement = statement.where(findings.c.policy.in_(sorted(map(storable, policies))))
     with database.transaction() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
@@ -163,10 +163,10 @@ def _the_finding(connection: Connection, finding_id: str, name: str) -> RowMappi
     statement = select(findings).limit(2)
     if len(finding_id) < _SHORTEST:
         raise UsageError(
-            f"finding {shown(finding_id)}: write at least {_SHORTEST} characters of its finding_id"
+            f"finding {shown(finding_id) or '(empty)'}: write at least {_SHORTEST} characters of its finding_id"
         )
     found = connection.execute(
-        statement.where(findings.c.finding_id.startswith(finding_id, autoescape=True))
+        statement.where(findings.c.finding_id.startswith(storable(finding_id), autoescape=True))
     ).mappings()
     rows = found.all()
     if not rows:
@@ -187,12 +187,16 @@ def _the_run(connection: Connection, name: str, history: str) -> RowMapping:
         if len(rows) <= wanted:
             raise UsageError(f"there is no {name} run that has finished in the history {shown(history)}")
         return rows[wanted]
+    if len(name) < _SHORTEST:
+        raise UsageError(
+            f"run {shown(name) or '(empty)'}: write at least {_SHORTEST} characters of its run_id, or latest or previous"
+        )
     found = connection.execute(
-        select(runs).where(runs.c.run_id.startswith(name, autoescape=True)).limit(2)
+        select(runs).where(runs.c.run_id.startswith(storable(name), autoescape=True)).limit(2)
     ).mappings()
     rows = found.all()
-    if len(rows) != 1 or len(name) < _SHORTEST:
-        which = "several runs begin with" if len(rows) > 1 or rows else "there is no run"
+    if len(rows) != 1:
+        which = "several runs begin with" if rows else "there is no run"
         raise UsageError(f"{which} {shown(name)} in the history {shown(history)}; see `auditor history`")
     if rows[0]["finished_at"] is None:
         raise UsageError(
