@@ -38,14 +38,12 @@ class OpenRun:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], run: Begun) -> None:
         """Begin the run, or go on with it where it has begun before.
 
-        :raises UsageError: where it has finished, or another has begun since.
+        :raises UsageError: where it has finished, another has begun since, or it goes on and is not known.
         """
         self._transaction = transaction
         self._run = run
         with transaction() as connection:
-            self._sequence = statements.begun(
-                connection, run.run_id, run.started_at, run.config_digest, run.scope
-            )
+            self._sequence = statements.begun(connection, run)
             last = connection.scalar(select(func.max(findings.c.id)))
             self._next_finding = 1 + (last or 0)
             self._sending = Sending(connection, run.run_id, run.destinations)

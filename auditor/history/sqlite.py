@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -40,7 +41,7 @@ def engine(store: SQLiteStore, *, writing: bool) -> Engine:
 
 
 def _connect(path: Path, *, writing: bool) -> sqlite3.Connection:
-    url = f"file:{quote(str(path.absolute()))}?mode={'rwc' if writing else 'rw'}"
+    url = f"file:{quote(os.fsencode(path.absolute()))}?mode={'rwc' if writing else 'rw'}"
     connection = sqlite3.connect(url, _BUSY_S, uri=True, isolation_level=None, check_same_thread=False)
     try:
         if writing:

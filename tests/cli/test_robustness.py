@@ -270,3 +270,18 @@ def test_a_logger_of_botocore_that_was_made_loud_by_its_own_name_tells_no_secret
     serve(planted=0)
     ended = process("run", "-o", "out", program=(sys.executable, "-c", LOUD))
     assert "<SecretAccessKey>" not in ended.err
+
+
+# --- paths that are no UTF-8
+
+
+def test_folders_whose_names_are_no_utf8_are_folders_all_the_same(auditor: Auditor, serve: Serve) -> None:
+    served = serve(planted=2)
+    folder = Path(os.fsdecode(b"caf\xe9"))
+    folder.mkdir()
+    config = folder / "accounts.yaml"
+    config.write_text(served.config.read_text("utf-8") + "history: {}\n", "utf-8")
+    run = ("run", "-c", config, "-o", folder / "out", "-f", f"json={folder / 'report.json'}", *QUIET)
+    assert auditor(*run).code == 1
+    assert (folder / "report.json").exists()
+    assert json.loads(auditor("history", "-c", config, "--json").out)["runs"]
