@@ -21,7 +21,7 @@ _OF_SQLITE = {
     "SQLITE_FULL": "could not be written: the disk is full; make room, and run again",
     "SQLITE_BUSY": "is locked by another program; end it, and run again",
     "SQLITE_LOCKED": "is locked by another program; end it, and run again",
-    "SQLITE_IOERR": "could not be read or written: the disk or its file system failed",
+    "SQLITE_IOERR": "could not be read or written: the disk or its file system failed, or is full; mend it, and run again",
 }
 _LONGEST = 300
 """Characters of what a server says."""
@@ -38,7 +38,7 @@ def told(error: DBAPIError, name: str, secrets: tuple[str, ...] = ()) -> str:
     said = shown(text)[:_LONGEST]
     if error.connection_invalidated:
         return f"the history {shown(name)} went away: {said}; look at the server, and run again"
-    return f"the history {shown(name)} can't be used: {said}"
+    return f"the history {shown(name)} can't be used: {said}; mend that, and run again"
 
 
 def told_of_damage(name: str) -> str:
@@ -49,4 +49,4 @@ def told_of_damage(name: str) -> str:
 def _of_sqlite(cause: sqlite3.Error) -> str:
     # Errors of the module itself, such as that of a closed connection, have no code of SQLite's.
     code = "_".join(getattr(cause, "sqlite_errorname", "").split("_")[:2])
-    return _OF_SQLITE.get(code, f"can't be used: {shown(str(cause))}")
+    return _OF_SQLITE.get(code, f"can't be used: {shown(str(cause))}; mend that, and run again")
