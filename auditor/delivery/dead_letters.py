@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,6 +14,7 @@ from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from io import FileIO
     from pathlib import Path
 
     from auditor.history import Due
@@ -35,11 +37,8 @@ class DeadLetters:
         """
         lines = b"".join(encoded_line(_line(destination, due, why, at)) for due, why in refused)
         try:
-            with self.path.open("ab", buffering=0) as file:
-                rest = memoryview(lines)
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
+            with self.path.open("a+b", buffering=0) as file:
+                _add(file, lines)
             folder = os.open(self.path.parent, os.O_RDONLY)
             try:
                 os.fsync(folder)
@@ -47,6 +46,24 @@ class DeadLetters:
                 os.close(folder)
         except OSError as error:
             raise SinkError(f"{shown(str(self.path))}: {error.strerror or error}") from error
+
+
+def _add(file: FileIO, lines: bytes) -> None:
+    """Add these lines wholly, or not at all, and never to a line that a dying process has left half written."""
+    end = file.seek(0, os.SEEK_END)
+    if end:
+        file.seek(end - 1)
+        if file.read(1) != b"\n":
+            lines = b"\n" + lines
+    try:
+        rest = memoryview(lines)
+        while rest:
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        with suppress(OSError):
+            file.truncate(end)
+        raise
 
 
 def _line(destination: str, due: Due, why: str, at: str) -> dict[str, Any]:

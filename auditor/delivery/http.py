@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _MOST_READ = 64 * 1024
 """Bytes of an answer that are looked at."""
 _LONGEST_SHOWN = 200
+_LEAST_SECRET = 8
+"""Characters of a path that may let one in; `in` or `events` lets nobody in, and stands in many a word."""
 
 # RFC 9110, 15.5: what these say is wrong with the body itself, and not with the sender or the moment.
 _NEVER = frozenset(
@@ -138,7 +140,7 @@ class Poster:
                 retry_after = _seconds(answer.headers.get("Retry-After"))
                 return Answer(answer.status, retry_after, bytes(said[:_MOST_READ]))
         except (aiohttp.ClientError, OSError) as error:
-            return Later(self.hidden(f"{type(error).__name__}: {error}"))
+            return Later(self.hidden(" ".join(f"{type(error).__name__}: {error}".split())))
 
     def receipt(self, answer: Answer) -> Receipt:
         """Return what a status says of all that was posted."""
@@ -164,8 +166,9 @@ class Poster:
     def hidden(self, text: str) -> str:
         """Return a text without what is secret in it, cut where it is long."""
         # The URL's path may be what gives access, as with chat programs.
-        path = urlsplit(self._url).path
-        for secret in sorted(filter(None, (*self._secrets, path.strip("/"))), key=len, reverse=True):
+        path = urlsplit(self._url).path.strip("/")
+        hidden = (*self._secrets, path if len(path) >= _LEAST_SECRET else "")
+        for secret in sorted(filter(None, hidden), key=len, reverse=True):
             text = text.replace(secret, "***")
         return shown(text[:_LONGEST_SHOWN])
 

@@ -60,7 +60,10 @@ class Kind(AmazonDestination[Settings]):
             Body=b"".join(due.event.body + b"\n" for due in part),
             ContentType="application/x-ndjson",
         )
-        return answer if isinstance(answer, (Later, Refused, Taken)) else Taken()
+        if isinstance(answer, (Later, Refused, Taken)):
+            return answer
+        # S3 API reference, PutObject: whatever stands before S3 may answer 200 too, and has no ETag.
+        return Taken() if answer.get("ETag") else Later("S3 did not say that it has the object")
 
 
 def name_of(part: Sequence[Due]) -> str:
