@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 
 class Silence(Enum):
@@ -52,7 +52,7 @@ async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def receiving(
-    answer: Callable[[Asked], bytes | Silence], tls: ssl.SSLContext | None = None
+    answer: Callable[[Asked], bytes | Silence | Awaitable[bytes]], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[HttpReceiver]:
     receiver = HttpReceiver("")
     connections: set[asyncio.Task[None]] = set()
@@ -67,8 +67,10 @@ async def receiving(
                 said = answer(asked)
                 if said is Silence.HANG:
                     await asyncio.Event().wait()
-                if not isinstance(said, bytes):
+                if isinstance(said, Silence):
                     return
+                if not isinstance(said, bytes):
+                    said = await said
                 writer.write(said)
                 await writer.drain()
                 if b"Connection: close" in said:
