@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -18,12 +18,16 @@ from pydantic_core import PydanticCustomError
 
 from auditor import __version__
 from auditor.config import DestinationSettings
-from auditor.delivery.contract import Later, Receipt, Refused, Taken
+from auditor.delivery.contract import Destination, Later, Receipt, Refused, Taken
 from auditor.errors import UsageError
 from auditor.model import is_loopback, is_plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from auditor.config import Receiver
 
 _MOST_READ = 64 * 1024
 """Bytes of an answer that are looked at."""
@@ -171,6 +175,35 @@ class Poster:
         for secret in sorted(filter(None, hidden), key=len, reverse=True):
             text = text.replace(secret, "***")
         return shown(text[:_LONGEST_SHOWN])
+
+
+H = TypeVar("H", bound=HttpSettings)
+
+
+class HttpDestination(Destination[H]):
+    """A destination that is posted to, with one secret that its receiver has too."""
+
+    known_by: ClassVar[str]
+    """The name of that secret: what the settings call it, without `_env` or `_file`."""
+
+    def __init__(self, receiver: Receiver, settings: H, *, allow_http: bool) -> None:
+        super().__init__(receiver, settings, allow_http=allow_http)
+        self._secret = receiver.secrets[self.known_by]
+        self._poster = Poster(receiver.name, settings, secrets=(self._secret,), allow_http=allow_http)
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        await self._poster.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._poster.close()
 
 
 def tls_context(name: str, ca_file: str | None) -> ssl.SSLContext:
