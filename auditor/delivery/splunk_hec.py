@@ -10,10 +10,13 @@ from pydantic import Field
 
 from auditor.delivery.contract import Later, Limits, Refused, Taken
 from auditor.delivery.http import HttpDestination, HttpSettings
+from auditor.errors import UsageError
+from auditor.model import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from auditor.config import Receiver
     from auditor.delivery.contract import Receipt
     from auditor.delivery.http import Answer
     from auditor.history import Due
@@ -50,6 +53,13 @@ class Kind(HttpDestination[Settings]):
 
     settings_type = Settings
     known_by = "token"
+
+    def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
+        super().__init__(receiver, settings, allow_http=allow_http)
+        if not (self._secret.isascii() and is_plain(self._secret)):
+            raise UsageError(
+                f"destination {receiver.name}: the token is no text of one line in ASCII; write the token alone there"
+            )
 
     @property
     def limits(self) -> Limits:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.delivery import Later, Refused, Taken, run_event
+from auditor.errors import UsageError
 from auditor.history import Due, Event
 from tests.delivery.conftest import Post, made
 from tests.delivery.receiver import Asked, http, receiving
@@ -66,6 +67,13 @@ async def test_events_are_wrapped_as_the_collector_asks(post: Post) -> None:
     assert {(each["index"], each["source"], each["sourcetype"]) for each in told} == {
         ("audit", "auditor", "_json")
     }
+
+
+@pytest.mark.parametrize("token", ["one\ntwo", "t\0ken", "tok\u20acn"])
+def test_a_token_that_no_header_may_hold_is_told_before_anything_is_sent(token: str) -> None:
+    with pytest.raises(UsageError, match="siem: the token is no text of one line in ASCII") as caught:
+        made("splunk-hec", {"token": token}, url="https://splunk.example.com")
+    assert token not in str(caught.value)
 
 
 async def test_an_index_that_is_not_allowed_loses_nothing(post: Post) -> None:
