@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from auditor.config import SQLiteStore
 from auditor.history import Destination
+from tests.delivery.threaded import Receiver
 from tests.history.conftest import Night, Nights, finding, opened
 
 if TYPE_CHECKING:
@@ -22,39 +21,14 @@ if TYPE_CHECKING:
 KEY = "canary-of-the-signature"
 
 
-class _Receiver:
-    def __init__(self) -> None:
-        self.status = 204
-        self.bodies: list[bytes] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                receiver.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/in"
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().serving() as made:
+        yield made
 
 
 @pytest.fixture
-def receiver() -> Iterator[_Receiver]:
-    made = _Receiver()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver) -> Path:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Path:
     """Return a configuration in whose history two events wait."""
     monkeypatch.setenv("HOOK_KEY", KEY)
     path = tmp_path / "accounts.yaml"
@@ -73,32 +47,29 @@ def _fill(folder: Path, name: str) -> None:
         history.begin(nights.begun(night, 1)).see(night.found)
 
 
-def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: _Receiver) -> None:
+def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: Receiver) -> None:
     ended = auditor("deliver", "-c", config, "-o", config.parent)
 
-    (body,) = receiver.bodies
     assert ended.code == 0
     assert "2 event(s) delivered, nothing is left" in ended.last
-    assert [json.loads(line)["resource_name"] for line in body.splitlines()] == ["export-1", "export-2"]
+    assert [event["resource_name"] for event in receiver.events] == ["export-1", "export-2"]
     assert auditor("deliver", "-c", config).code == 0
-    assert len(receiver.bodies) == 1
+    assert receiver.asked == 1
 
 
-def test_what_can_not_be_sent_stays_and_is_exit_4(
-    auditor: Auditor, config: Path, receiver: _Receiver
-) -> None:
+def test_what_can_not_be_sent_stays_and_is_exit_4(auditor: Auditor, config: Path, receiver: Receiver) -> None:
     receiver.status = 503
     ended = auditor("deliver", "-c", config, "--deadline", "1s")
 
     assert ended.code == 4
     assert "on-call: 2 event(s) left: HTTP 503 Service Unavailable" in ended.last
     assert KEY not in ended.err
-    receiver.status = 200
+    receiver.status = 204
     assert auditor("deliver", "-c", config).code == 0
 
 
 def test_what_is_refused_for_good_is_written_down_and_is_exit_4(
-    auditor: Auditor, config: Path, receiver: _Receiver
+    auditor: Auditor, config: Path, receiver: Receiver
 ) -> None:
     receiver.status = 422
     ended = auditor("deliver", "-c", config, "-o", config.parent)
@@ -110,11 +81,11 @@ def test_what_is_refused_for_good_is_written_down_and_is_exit_4(
 
 
 def test_what_waits_for_a_destination_that_is_named_no_more_is_told(
-    auditor: Auditor, config: Path, receiver: _Receiver
+    auditor: Auditor, config: Path, receiver: Receiver
 ) -> None:
     config.write_text(config.read_text().replace("on-call:", "another:"))
     ended = auditor("deliver", "-c", config)
 
     assert ended.code == 4
     assert "on-call: 2 event(s) left, and the configuration names no such destination" in ended.last
-    assert receiver.bodies == []
+    assert receiver.asked == 0
