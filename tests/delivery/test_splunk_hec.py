@@ -79,7 +79,7 @@ def test_a_token_that_no_header_may_hold_is_told_before_anything_is_sent(token: 
 async def test_an_index_that_is_not_allowed_loses_nothing(post: Post) -> None:
     post.fill([finding(1)])
     async with receiving(_collector) as receiver:
-        report = await post.send(_splunk(receiver.url, index="other"), seconds=0.5)
+        report = await post.send(_splunk(receiver.url, index="other"), seconds=2)
 
     assert (report.taken, report.refused, report.left) == (0, 0, 1)
     assert report.fault is not None

@@ -186,7 +186,7 @@ async def test_a_receiver_that_is_not_there_is_told_of(post: Post) -> None:
     async with receiving(lambda _asked: http(200)) as gone:
         pass
 
-    report = await post.send(_webhook(gone.url), seconds=0.5)
+    report = await post.send(_webhook(gone.url), seconds=2)
 
     assert report.left == 1
     assert report.fault is not None
