@@ -10,6 +10,7 @@ from auditor.history import statements
 from auditor.history.batches import write
 from auditor.history.documents import Damaged
 from auditor.history.events import FINDING, Due, Event
+from auditor.history.statements import AT_ONCE
 from auditor.history.tables import documents, events, findings, outbox
 from auditor.model import Status
 
@@ -194,12 +195,9 @@ def _standing(connection: Connection, ids: Sequence[str]) -> set[str]:
     return found
 
 
-_AT_ONCE = 500
-
-
 def _slices(values: Collection[Any]) -> list[list[Any]]:
     every = list(values)
-    return [every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE)]
+    return [every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE)]
 
 
 def _insert(connection: Connection, added: list[dict[str, Any]], due: list[dict[str, Any]]) -> None:
