@@ -18,6 +18,7 @@ from auditor.waivers import Looked, log_report, report
 
 if TYPE_CHECKING:
     from auditor.audit.books import Books
+    from auditor.audit.keeping import Keeper
     from auditor.audit.preparing import Ready, Run
     from auditor.audit.remembering import Memory
     from auditor.audit.stopping import Stopping
@@ -39,7 +40,13 @@ class Audited:
     """The Regions that Lightsail says it has; None where it did not say."""
 
 
-async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Memory | None = None) -> Result:
+async def close(
+    audited: Audited,
+    writer: Writer,
+    stopping: Stopping,
+    memory: Memory | None = None,
+    keeper: Keeper | None = None,
+) -> Result:
     """Write the ledger, the formats' ends and run.json, and return what came of the run.
 
     Each says how it went with those before it: an output may fail, or a signal come, while they are written. What
@@ -66,6 +73,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             write_errors=[
                 *writer.errors,
                 *([memory.error] if memory and memory.error else []),
+                *([keeper.error] if keeper and keeper.error else []),
                 *undelivered,
             ],
         )
@@ -89,6 +97,8 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         )
         return record, held
 
+    if keeper is not None:
+        await keeper.finish()
     await writer.end(books.ledger, as_it_stands()[0])
     if memory is not None and not balance.is_cut_off:
         record = as_it_stands()[0]
@@ -99,6 +109,8 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
         await memory.let_go(writer.folder)
     await writer.run_record(as_it_stands()[0])
+    if keeper is not None and not await keeper.seal():
+        await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()
     log_report(record, run.config.path)
     return Result(

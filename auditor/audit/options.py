@@ -42,6 +42,18 @@ FailOn: TypeAlias = "Severity | NewFindings | None"
 
 
 @dataclass(frozen=True, slots=True)
+class EvidenceOptions:
+    """That every answer is kept, and what it is signed with; unsigned without either key."""
+
+    key: Path | None = None
+    """A file with a private key in PEM."""
+    kms: str | None = None
+    """The ARN of a key in AWS KMS."""
+    after: Path | None = None
+    """The folder of the run before, where no history knows it."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunOptions:
     """What the configuration does not say."""
 
@@ -57,6 +69,8 @@ class RunOptions:
     """Percent, 0 to 100."""
     max_unjudged: int = 0
     """Records that at least one policy could not judge."""
+    evidence: EvidenceOptions | None = None
+    """Whether every answer is kept, as it was received."""
     deadline: timedelta | None = None
     """None is the configuration's."""
     concurrency: int | None = None

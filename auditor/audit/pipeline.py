@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from auditor.audit.books import Books
+    from auditor.audit.keeping import Keeper
     from auditor.audit.preparing import Ready, Run
     from auditor.audit.record import Result
     from auditor.audit.telling import Told
@@ -88,7 +89,8 @@ async def _audit(run: Run, observer: Observer) -> Result:
         async with AsyncExitStack() as stack:
             with stopping.preparing:
                 remembers = await stack.enter_async_context(remembered(run))
-                ready = await prepare(run, stack)
+                keeper = _keeper(run)
+                ready = await prepare(run, stack, keeper)
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
@@ -100,9 +102,13 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 # Before all else, so that a run that dies here can go on too.
                 checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
                 try:
+                    if keeper is not None:
+                        keeper.begin(ready)
                     writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
                 except SinkError:
                     checkpoint.remove()
+                    if keeper is not None:
+                        keeper.discard()
                     raise
             stopping.limit(writer.patience)
             memory = Memory(remembers, looking(run, books), writer.patience) if remembers else None
@@ -114,11 +120,19 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 await teller.tell_again(run.resumed, before, pipeline.to_audit)
             audited = await pipeline.run(teller, observer)
             await teller.conclude()
-            result = await close(audited, writer, stopping, memory)
+            result = await close(audited, writer, stopping, memory, keeper)
             if not result.is_cut_off:
                 checkpoint.remove()
         around.cancel_scope.cancel()
     return result
+
+
+def _keeper(run: Run) -> Keeper | None:
+    if run.options.evidence is None:
+        return None
+    from auditor.audit.keeping import Keeper  # noqa: PLC0415 -- an extra
+
+    return Keeper(run)
 
 
 def _start(run: Run, ready: Ready) -> RunStart:

@@ -81,6 +81,8 @@ class PlaceAudit:
             visit.stopped = self._why_stopped()
             raise
         finally:
+            if self._clients.recorder is not None:
+                self._clients.recorder.ended(place.account.id, place.region)
             await visit.settle()
 
     def reader(self, target: Target, outcome: Outcome, slot: Slot) -> PageReader:

@@ -26,6 +26,7 @@ from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
 from auditor.delivery import make_destinations
+from auditor.evidence.layout import check_installed
 from auditor.formats import STDOUT
 from auditor.history import judged_by
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from auditor.audit.options import RunOptions
     from auditor.audit.resuming import Resumed
     from auditor.aws.clients import Clients
+    from auditor.aws.hearing import Recorder
     from auditor.config import Config, PolicySettings
     from auditor.delivery import Destination
     from auditor.inventory import Plan
@@ -138,6 +140,8 @@ def begin(config: Config, options: RunOptions) -> Run:
             resumed.header, folder, config_digest=config.digest, policies=digests_of(entries, policies)
         )
     check_formats(options.formats, folder, config.path)
+    if options.evidence is not None:
+        check_installed("--evidence")
     return Run(
         id=run_id,
         config=config,
@@ -192,10 +196,11 @@ def _absolute(path: str | None) -> str | None:
     return path if path is None or path == STDOUT else str(Path(path).absolute())
 
 
-async def prepare(run: Run, stack: AsyncExitStack) -> Ready:
+async def prepare(run: Run, stack: AsyncExitStack, recorder: Recorder | None = None) -> Ready:
     """Open the clients, try what every account rests on, and make the plan where there is none yet.
 
     :param stack: closes the clients.
+    :param recorder: keeps the answers, where they are to be kept.
     :raises UsageError: where no account could be audited, or none is left to audit.
     """
     config = run.config
@@ -207,6 +212,7 @@ async def prepare(run: Run, stack: AsyncExitStack) -> Ready:
             request_timeout=run.request_timeout,
             allow_http=run.options.allow_http,
             give_up_at=run.ends_at,
+            recorder=recorder,
         )
     )
     in_flight = anyio.Semaphore(run.concurrency, fast_acquire=True)

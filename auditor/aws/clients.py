@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
 
     from auditor.aws.credentials import SessionCredentials
+    from auditor.aws.hearing import Recorder
 
 _TALKATIVE = frozenset({"botocore", "aiobotocore", "urllib3"})
 _LONGEST = 500
@@ -84,6 +85,8 @@ class Clients:
     """What must not be shown of the base credentials, and of what every call shares."""
     organizations: Any = None
     """None where it was not asked for."""
+    recorder: Recorder | None = None
+    """Keeps the answers, where they are to be kept."""
 
 
 @asynccontextmanager
@@ -95,6 +98,7 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
     services: Collection[str] = ("lightsail",),
     secrets: tuple[str, ...] = (),
     give_up_at: float = math.inf,
+    recorder: Recorder | None = None,
 ) -> AsyncIterator[Clients]:
     """Open the clients, with the base credentials of AWS's default chain.
 
@@ -102,6 +106,7 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
     :param secrets: what no message may show, beside the credentials and what a call itself was asked with.
     :param request_timeout: seconds.
     :param give_up_at: when to wait no longer for the base credentials, on the event loop's clock.
+    :param recorder: keeps the answers, where they are to be kept.
     :raises CredentialsError: where the chain holds none, or can't load them.
     :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
     """
@@ -151,6 +156,7 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
             endpoint_overrides=overrides,
             base_secrets=secrets,
             organizations=clients.get("organizations"),
+            recorder=recorder,
         )
 
 

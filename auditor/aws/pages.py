@@ -10,6 +10,7 @@ import structlog
 
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
+from auditor.aws.hearing import Asked, Hearing
 from auditor.aws.regions import is_opt_in
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
@@ -50,6 +51,8 @@ class PageReader:
         request_timeout: float,
     ) -> None:
         self._shared_secrets = clients.base_secrets
+        self._recorder = clients.recorder
+        self._attempt = 0
         self._method = getattr(getattr(clients, source.service), source.method)
         self._roles = roles
         self._enabled = enabled
@@ -116,6 +119,7 @@ class PageReader:
         self, arguments: dict[str, Any], token: str | None
     ) -> tuple[list[Any], str | None]:
         account = self._target.account
+        self._attempt = 0
         credentials = await self._roles.credentials(account, self._slot)
         try:
             answer = await self._retrying(self._ask, credentials, arguments, token)
@@ -133,6 +137,31 @@ class PageReader:
         return answer[self._source.records_key], answer.get(self._source.response_token) or None
 
     async def _ask(
+        self, credentials: SessionCredentials, arguments: dict[str, Any], token: str | None
+    ) -> dict[str, Any]:
+        recorder = self._recorder
+        if recorder is None:
+            return await self._answer(credentials, arguments, token)
+        await recorder.relieve()
+        self._attempt += 1
+        account = self._target.account
+        asked = Asked(
+            self._source.id,
+            account.id,
+            self._target.region,
+            arguments,
+            token,
+            attempt=self._attempt,
+            seq=self._outcome.requests,
+        )
+        secrets = (account.external_id, *credentials.secrets, *self._shared_secrets)
+        with Hearing(recorder, asked, secrets) as hearing:
+            answer = await self._answer(credentials, arguments, token)
+            hearing.page = self._outcome.pages + 1
+        # From here until the page is counted nothing is awaited: what is recorded and what is counted are the same.
+        return answer
+
+    async def _answer(
         self, credentials: SessionCredentials, arguments: dict[str, Any], token: str | None
     ) -> dict[str, Any]:
         asked = {CALL_AS: CallAs(credentials, self._target.region), **self._source.arguments, **arguments}

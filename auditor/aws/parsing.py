@@ -22,6 +22,7 @@ from aiobotocore.parsers import (
 )
 
 from auditor.aws.failures import BadResponse
+from auditor.aws.hearing import hear
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -38,6 +39,7 @@ class JSONParser(AioJSONParser):
 
         :raises BadResponse: where a success is not a JSON object.
         """
+        hear(response)
         status = response["status_code"]
         if status != _OK:
             return await _by_botocore(super().parse(response, shape), status)
@@ -59,6 +61,7 @@ class QueryParser(AioQueryParser):
 
         :raises BadResponse: where a success is not the XML that it should be.
         """
+        hear(response)
         return await _by_botocore(super().parse(response, shape), response["status_code"])
 
 
@@ -73,6 +76,7 @@ class EC2Parser(AioEC2QueryParser):
 
         :raises BadResponse: where a success is not the XML that it should be.
         """
+        hear(response)
         status = response["status_code"]
         if status != _OK:
             return await _by_botocore(super().parse(response, shape), status)

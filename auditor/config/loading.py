@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -47,7 +47,7 @@ from auditor.config.regions import check_regions
 from auditor.config.settings import Limits
 from auditor.config.text import nearest, quoted
 from auditor.config.tree import read_tree
-from auditor.config.values import kind_of, plain
+from auditor.config.values import kind_of, of_the_audit, plain
 from auditor.config.wording import distinct, tell
 
 if TYPE_CHECKING:
@@ -97,6 +97,8 @@ class Config:
     """The line of each policy that is named, by its id."""
     policies_line: int = 1
     """The line of `policies`; the first one where the file does not have it."""
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the file says of the audit itself, its environment filled in: without ExternalIds, history, destinations."""
 
     def line_of_policy(self, policy: str) -> int:
         """Return where in the file a policy is set, or where it would be."""
@@ -195,6 +197,7 @@ def load_config(
         policy_lines=_policy_lines(root.node),
         policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
         history=history_of(document, path),
+        document=of_the_audit(root.node),
     )
 
 

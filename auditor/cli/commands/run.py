@@ -85,6 +85,9 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     type=click.IntRange(1, 1024),
     help="Requests in flight.  [default: limits.concurrency]",
 )
+@click.option(
+    "--evidence", "evidence", is_flag=True, help="Keep every answer as it was received, for `auditor verify`."
+)
 @click.option("--allow-http", is_flag=True, help="Let calls go over plain http to another machine.")
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
 @log_options("info")
@@ -102,6 +105,7 @@ def command(  # noqa: PLR0913 -- each is an option
     deadline: timedelta | None,
     concurrency: int | None,
     *,
+    evidence: bool,
     allow_http: bool,
     quiet: bool,
     log_format: str | None,
@@ -121,7 +125,7 @@ def command(  # noqa: PLR0913 -- each is an option
       5  a bug of the auditor
       130, 143  interrupted; what was done is kept
     """  # noqa: D301 -- \b keeps click from filling the lines
-    from auditor.audit import RunOptions
+    from auditor.audit import EvidenceOptions, RunOptions
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
     from auditor.cli.running import configuration_of, failing_on, format_requests, named_folder, run_and_tell
@@ -142,6 +146,7 @@ def command(  # noqa: PLR0913 -- each is an option
         fail_on=failing_on(fail_on),
         min_coverage=min_coverage,
         max_unjudged=max_unjudged,
+        evidence=EvidenceOptions() if evidence else None,
         deadline=deadline,
         concurrency=concurrency,
         allow_http=allow_http,

@@ -1,0 +1,244 @@
+"""Answers on their way to the disk while the audit runs, in bounded memory.
+
+The answers of an account and Region are gathered until they are worth a frame, or the place has ended. Frames and the
+lines that tell of them wait until they are worth a write. Nothing here waits or starts a thread: `take` is called
+where time matters, `write` from wherever blocking does not.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import zstandard
+
+from auditor.evidence.canaries import holds_secret
+from auditor.evidence.layout import ANSWER_SCHEMA, GATHERED, INDEX, PACK_ENDS_AT, pack_name
+from auditor.evidence.lines import token_digest
+from auditor.model import rfc3339
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from pathlib import Path
+
+    from auditor.aws.hearing import Answer
+
+_LEVEL = 3
+"""zstd's own default."""
+_WORTH_A_WRITE = 1024 * 1024
+"""Bytes of frames and lines."""
+_NOTHING = sha256(b"").hexdigest()
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """Answers of one account and Region that are no frame yet."""
+
+    bodies: list[bytes] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What is to be written: parts of packs, by the pack's number, and lines of the index."""
+
+    frames: list[tuple[int, bytes]] = field(default_factory=list)
+    lines: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+
+@dataclass(slots=True)
+class Counted:
+    """How much was recorded."""
+
+    answers: int = 0
+    pages: int = 0
+    withheld: int = 0
+    unanswered: int = 0
+    """Calls that no whole answer came of."""
+    bytes: int = 0
+    """Of all bodies, as they were received."""
+
+
+class Recording:
+    """The answers of one run."""
+
+    def __init__(self, public: Collection[str] = ()) -> None:
+        """Begin.
+
+        :param public: texts that are no secret, whatever else they are: an account's id as its ExternalId, say.
+        """
+        self._public = frozenset(public)
+        self._places: dict[tuple[str | None, str | None], _Gathered] = {}
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self._pack = 1
+        self._position = 0
+        self.waiting = Waiting()
+        self.counted = Counted()
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough waits to be written."""
+        return self.waiting.size >= _WORTH_A_WRITE
+
+    def take(self, answer: Answer) -> None:
+        """Gather an answer."""
+        asked = answer.asked
+        place = (asked.account_id, asked.region)
+        body, line = self._checked(answer)
+        gathered = self._places.get(place)
+        if gathered is None:
+            gathered = self._places[place] = _Gathered()
+        elif gathered.size + len(body) > GATHERED:
+            # Before it is added, so that there is always an answer left to say that the place ends.
+            self._frame(gathered, ends=False)
+        gathered.lines.append(line)
+        if body:
+            gathered.bodies.append(body)
+            gathered.size += len(body)
+        if asked.region is None:
+            self.ended(*place)
+
+    def ended(self, account_id: str | None, region: str | None) -> None:
+        """Take note that no answer of this account and Region follows."""
+        gathered = self._places.pop((account_id, region), None)
+        if gathered is not None:
+            self._frame(gathered, ends=True)
+
+    def take_waiting(self) -> Waiting:
+        """Return what is to be written, which waits no more then."""
+        taken, self.waiting = self.waiting, Waiting()
+        return taken
+
+    def _checked(self, answer: Answer) -> tuple[bytes, dict[str, Any]]:
+        asked, failure, body = answer.asked, answer.failure, answer.body
+        secrets = [each for each in answer.secrets if each not in self._public]
+        is_page = answer.page is not None
+        if body is not None and holds_secret(body, secrets, is_page=is_page):
+            body = None
+        withheld = body is None
+        body = body or b""
+        line: dict[str, Any] = {
+            "schema": ANSWER_SCHEMA,
+            "account_id": asked.account_id,
+            "region": asked.region,
+            "source": asked.source,
+            "seq": asked.seq,
+            "request": asked.request,
+            "token": token_digest(asked.token),
+            "page": answer.page,
+            "attempt": asked.attempt,
+            "at": rfc3339(datetime.fromtimestamp(answer.at, UTC)),
+            "status": answer.status,
+            "request_id": answer.request_id,
+            "reason": failure and failure.reason,
+            "error_code": failure and failure.error_code,
+            "error_message": failure and failure.error_message,
+            "withheld": withheld,
+            "sha256": sha256(body).hexdigest() if body else _NOTHING,
+            "length": len(body),
+        }
+        if holds_secret(_written(line), secrets, is_page=is_page):
+            line |= dict.fromkeys(("request", "request_id", "error_code", "error_message"))
+        counted = self.counted
+        counted.answers += 1
+        counted.pages += is_page
+        counted.withheld += withheld
+        counted.unanswered += answer.status is None
+        counted.bytes += len(body)
+        return body, line
+
+    def _frame(self, gathered: _Gathered, *, ends: bool) -> None:
+        waiting = self.waiting
+        where: dict[str, Any] = {"pack": None, "frame": None, "frame_length": None}
+        if gathered.size:
+            frame = self._compressor.compress(b"".join(gathered.bodies))
+            if self._position >= PACK_ENDS_AT:
+                self._pack, self._position = self._pack + 1, 0
+            where = {"pack": pack_name(self._pack), "frame": self._position, "frame_length": len(frame)}
+            waiting.frames.append((self._pack, frame))
+            waiting.size += len(frame)
+            self._position += len(frame)
+        at, last = 0, len(gathered.lines) - 1
+        for number, line in enumerate(gathered.lines):
+            line.update(where, at_in_frame=at if gathered.size else None, place_ends=ends and number == last)
+            at += line["length"]
+            written = _written(line)
+            waiting.lines.append(written)
+            waiting.size += len(written)
+        gathered.bodies, gathered.lines, gathered.size = [], [], 0
+
+
+class Files:
+    """The packs and the index, written as they grow; every method may raise `OSError`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the folder, which must not be there."""
+        folder.mkdir()
+        self._folder = folder
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
+        self._open: dict[str, Any] = {}
+        self._digests: dict[str, Any] = {}
+        self._file(INDEX)
+
+    def write(self, waiting: Waiting) -> None:
+        """Write what waits: the answers before the lines that tell of them."""
+        for number, frame in waiting.frames:
+            self.add(pack_name(number), frame)
+        if waiting.lines:
+            self.add(INDEX, self._compressor.compress(b"\n".join(waiting.lines) + b"\n"))
+
+    def sync(self) -> None:
+        """Bring to the disk what was written."""
+        for file in self._open.values():
+            os.fsync(file.fileno())
+
+    def discard(self) -> None:
+        """Take the files away, and the folder."""
+        names = list(self._open)
+        self.close()
+        for name in names:
+            (self._folder / name).unlink()
+        self._folder.rmdir()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        for file in self._open.values():
+            file.close()
+        self._open.clear()
+
+    def hexdigests(self) -> dict[str, str]:
+        """Return the SHA-256 of what each file holds, in hex, by its name."""
+        return {name: digest.hexdigest() for name, digest in sorted(self._digests.items())}
+
+    def add(self, name: str, data: bytes) -> None:
+        """Add to a file."""
+        file = self._file(name)
+        rest = memoryview(data)
+        while rest:
+            rest = rest[file.write(rest) :]
+        self._digests[name].update(data)
+
+    def _file(self, name: str) -> Any:
+        if name not in self._open:
+            self._open[name] = (self._folder / name).open("xb", buffering=0)
+            self._digests[name] = sha256()
+        return self._open[name]
+
+
+def _written(line: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(line)
+    except orjson.JSONEncodeError:
+        # What AWS or the client said may hold half of a surrogate pair, which no JSON can.
+        told = {name: _plain(value) for name, value in line.items()}
+        return orjson.dumps(told)
+
+
+def _plain(value: Any) -> Any:
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+import pytest
+
+import auditor
+from auditor.audit import EvidenceOptions
+from auditor.simulator.estate import generate
+from auditor.simulator.server import serve_in_thread
+from tests.evidence.relay import relay
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from auditor.audit import Result
+    from auditor.simulator.estate import Estate
+    from auditor.simulator.faults import Fault
+    from auditor.simulator.server import Running
+
+REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-3")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A run with its evidence, and what was really sent to it."""
+
+    folder: Path
+    result: Result
+    running: Running
+    sent: dict[str, tuple[int, bytes]]
+
+    def lines(self, name: str) -> list[dict[str, Any]]:
+        """The lines of a file of the run's folder."""
+        return [json.loads(line) for line in (self.folder / name).read_text("utf-8").splitlines()]
+
+
+class Record(Protocol):
+    """Runs an audit that keeps its evidence."""
+
+    def __call__(self, *faults: Fault, **how: Any) -> Recorded: ...
+
+
+def estate_of(**how: Any) -> Estate:
+    now = datetime.now(UTC) - timedelta(seconds=1)
+    merged: dict[str, Any] = {
+        "accounts": 3,
+        "regions": REGIONS,
+        "now": now,
+        "records_per_target": 20,
+        "page_size": 7,
+    } | how
+    return generate(merged.pop("seed", 7), **merged)
+
+
+@pytest.fixture
+def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
+    with ExitStack() as clean_up:
+
+        def run(
+            *faults: Fault,
+            estate: Estate | None = None,
+            extra: str = "",
+            options: EvidenceOptions | None = None,
+            change: Callable[[bytes, dict[str, str]], bytes] | None = None,
+            folder: str = "run",
+            **how: Any,
+        ) -> Recorded:
+            estate = estate or estate_of()
+            running = clean_up.enter_context(serve_in_thread(estate, faults=faults))
+            passing = clean_up.enter_context(relay(running.url, change))
+            for name, value in (running.environ | {"AWS_ENDPOINT_URL": passing.url}).items():
+                monkeypatch.setenv(name, value)
+            path = tmp_path / "accounts.yaml"
+            path.write_text(estate.accounts_yaml() + extra, "utf-8")
+            config = auditor.load_config(path)
+            asked = auditor.RunOptions(
+                folder=tmp_path / folder, evidence=options or EvidenceOptions(), min_coverage=0, **how
+            )
+            result = anyio.run(auditor.run, config, asked)
+            return Recorded(tmp_path / folder, result, running, passing.sent)
+
+        yield run
