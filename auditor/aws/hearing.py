@@ -7,6 +7,7 @@ together. Where nobody keeps answers there is none, and the parsers find nothing
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -15,7 +16,8 @@ from auditor.errors import CallFailed
 from auditor.model import Failure, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Self
 
@@ -39,8 +41,8 @@ class Asked:
     """The page token that was sent."""
     attempt: int = 1
     """Counted from 1 for each page."""
-    seq: int = 0
-    """Counted from 0 within the target."""
+    seq: int | None = None
+    """Counted from 0 within the target; None where the recorder is to count."""
     holds_credentials: bool = False
     """Whether a success holds credentials: its body is kept by nobody then."""
 
@@ -81,9 +83,20 @@ class Recorder(Protocol):
 class Hearing:
     """Around one call: hears what is answered, and has it recorded however the call ends."""
 
-    __slots__ = ("_asked", "_before", "_recorder", "_response", "_secrets", "page")
+    __slots__ = ("_asked", "_before", "_recorder", "_response", "_secrets", "_taken_for", "page")
 
-    def __init__(self, recorder: Recorder, asked: Asked, secrets: tuple[str | None, ...]) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        asked: Asked,
+        secrets: Iterable[str | None],
+        taken_for: Callable[[BaseException], Failure] | None = None,
+    ) -> None:
+        """Hear a call.
+
+        :param taken_for: what an error means, where it is not a `CallFailed` yet as it comes by here.
+        """
+        self._taken_for = taken_for or _taken_for
         self._recorder = recorder
         self._asked = asked
         self._secrets = secrets
@@ -121,10 +134,20 @@ class Hearing:
                 request_id=request_id,
                 body=body,
                 page=self.page,
-                failure=_failure(error),
+                failure=None if error is None else self._taken_for(error),
                 secrets=tuple(filter(None, self._secrets)),
             )
         )
+
+
+def heard(
+    recorder: Recorder | None,
+    asked: Asked,
+    secrets: Iterable[str | None],
+    taken_for: Callable[[BaseException], Failure] | None = None,
+) -> AbstractContextManager[object]:
+    """Return what hears a call, where answers are kept."""
+    return nullcontext() if recorder is None else Hearing(recorder, asked, secrets, taken_for)
 
 
 def hear(response: Mapping[str, Any]) -> None:
@@ -134,9 +157,7 @@ def hear(response: Mapping[str, Any]) -> None:
         hearing.hear(response)
 
 
-def _failure(error: BaseException | None) -> Failure | None:
-    if error is None:
-        return None
+def _taken_for(error: BaseException) -> Failure:
     if isinstance(error, CallFailed):
         return error.failure
     # Cut off at the deadline or by a signal, or a bug of ours: the ledger tells which.

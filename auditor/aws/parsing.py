@@ -19,6 +19,7 @@ from aiobotocore.parsers import (
     AioQueryParser,
     AioResponseParser,
     AioResponseParserFactory,
+    AioRestJSONParser,
 )
 
 from auditor.aws.failures import BadResponse
@@ -63,6 +64,16 @@ class QueryParser(AioQueryParser):
         """
         hear(response)
         return await _by_botocore(super().parse(response, shape), response["status_code"])
+
+
+class RestJSONParser(AioRestJSONParser):
+    """botocore's own parser of what Account Management answers."""
+
+    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+        """Return the answer's members, or for an error botocore's description of it."""
+        hear(response)
+        parsed: dict[str, Any] = await super().parse(response, shape)
+        return parsed
 
 
 class EC2Parser(AioEC2QueryParser):
@@ -148,5 +159,10 @@ _EC2_MEMBERS = frozenset(
 )
 """All else that `auditor.aws.ec2` reads, and what tells of the answer; an image alone has 40 members more."""
 
-_PARSERS: dict[str, AioResponseParser] = {"json": JSONParser(), "query": QueryParser(), "ec2": EC2Parser()}
+_PARSERS: dict[str, AioResponseParser] = {
+    "json": JSONParser(),
+    "query": QueryParser(),
+    "ec2": EC2Parser(),
+    "rest-json": RestJSONParser(),
+}
 """They hold no state: one of each serves every call."""

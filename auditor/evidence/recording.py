@@ -8,6 +8,7 @@ where time matters, `write` from wherever blocking does not.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -75,6 +76,7 @@ class Recording:
         """
         self._public = frozenset(public)
         self._places: dict[tuple[str | None, str | None], _Gathered] = {}
+        self._asked_besides: Counter[tuple[str | None, str]] = Counter()
         self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         self._pack = 1
         self._position = 0
@@ -91,6 +93,9 @@ class Recording:
         asked = answer.asked
         place = (asked.account_id, asked.region)
         body, line = self._checked(answer)
+        if asked.seq is None:
+            line["seq"] = self._asked_besides[place[0], asked.source]
+            self._asked_besides[place[0], asked.source] += 1
         gathered = self._places.get(place)
         if gathered is None:
             gathered = self._places[place] = _Gathered()
