@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
+from auditor.audit.asking import AskingAWS
 from auditor.audit.books import open_books
 from auditor.audit.checkpoint import Checkpoint
 from auditor.audit.closing import Audited, close
@@ -191,16 +192,18 @@ class _Pipeline:
         run, ready, books = self._run, self._ready, self._books
         plan = ready.plan
         return PlaceAudit(
-            clients=ready.clients,
-            roles=ready.roles,
-            enabled=EnabledRegions(ready.clients, run.request_timeout),
+            readers=AskingAWS(
+                ready.clients,
+                ready.roles,
+                EnabledRegions(ready.clients, run.request_timeout),
+                run.request_timeout,
+            ),
             # Where the organisation could not be read, its accounts are not among one's own: public-export with
             # sharing: true, which alone looks at these, tells of them too, beside the gap that says why.
             panel=Panel(run.entries, plan.policies, run.now, plan.own_accounts),
             maker=FindingMaker(run.id, run.now, run.entries, plan.policies, books.waivers),
             ledger=books.ledger,
             tally=books.tally,
-            request_timeout=run.request_timeout,
             tell=lambda told: _tell(send, told),
             why_stopped=self._stopping.why,
         )

@@ -44,12 +44,7 @@ class JSONParser(AioJSONParser):
         status = response["status_code"]
         if status != _OK:
             return await _by_botocore(super().parse(response, shape), status)
-        try:
-            parsed = orjson.loads(response["body"])
-        except orjson.JSONDecodeError as error:
-            raise BadResponse(f"a body that is no JSON: {error}") from error
-        if not isinstance(parsed, dict):
-            raise BadResponse(f"a body that is no JSON object but a {type(parsed).__name__}")
+        parsed = json_members(response["body"])
         metadata = {"HTTPStatusCode": status, "RequestId": response["headers"].get("x-amzn-requestid")}
         return parsed | {"ResponseMetadata": metadata}
 
@@ -91,17 +86,39 @@ class EC2Parser(AioEC2QueryParser):
         status = response["status_code"]
         if status != _OK:
             return await _by_botocore(super().parse(response, shape), status)
-        try:
-            root = ET.fromstring(response["body"])  # noqa: S314 -- expat 2.4.1 and later refuse entity bombs
-        except (ET.ParseError, ValueError, LookupError) as error:
-            raise BadResponse(f"a body that is no XML: {error}") from error
-        if len(root) == 0:
-            raise BadResponse("a body that holds nothing")
-        namespace, brace, _ = root.tag.rpartition("}")
-        members = _members(root, _names(namespace + brace))
+        members = ec2_members(response["body"])
         return members | {
             "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": members.get("requestId")}
         }
+
+
+def json_members(body: bytes) -> dict[str, Any]:
+    """Return what a success in AWS JSON says.
+
+    :raises BadResponse: where it is not a JSON object.
+    """
+    try:
+        parsed = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadResponse(f"a body that is no JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise BadResponse(f"a body that is no JSON object but a {type(parsed).__name__}")
+    return parsed
+
+
+def ec2_members(body: bytes) -> dict[str, Any]:
+    """Return what is read of a success of EC2's.
+
+    :raises BadResponse: where it is not the XML that it should be.
+    """
+    try:
+        root = ET.fromstring(body)  # noqa: S314 -- expat 2.4.1 and later refuse entity bombs
+    except (ET.ParseError, ValueError, LookupError) as error:
+        raise BadResponse(f"a body that is no XML: {error}") from error
+    if len(root) == 0:
+        raise BadResponse("a body that holds nothing")
+    namespace, brace, _ = root.tag.rpartition("}")
+    return _members(root, _names(namespace + brace))
 
 
 def _members(element: ET.Element, names: Mapping[str, str]) -> dict[str, Any]:
