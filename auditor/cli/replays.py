@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from auditor.audit.replayed import OF_THE_HISTORY
 from auditor.errors import SinkError
 from auditor.formats import STDOUT
-from auditor.model import shown
+from auditor.model import Verdict, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,8 +63,8 @@ def outcome_of(replayed: Replayed) -> str:
 
 def shortfall_of(replayed: Replayed) -> str | None:
     """Say what could not be judged, in words; None where everything was."""
-    ledger, unjudged = replayed.ledger, replayed.tally.unjudged_records
-    unread = sum(1 for _ in ledger.failures())
+    verdicts, unjudged = replayed.ledger.verdicts, replayed.tally.unjudged_records
+    unread = verdicts[Verdict.PARTIAL] + verdicts[Verdict.FAILED]
     parts = [f"{unread} target(s) not read to their end, or not recorded"] if unread else []
     if unjudged:
         parts.append(f"{unjudged} record(s) could not be judged")
