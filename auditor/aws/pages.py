@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import orjson
 import structlog
 
+from auditor.aws.bodies import is_known, prove_page
 from auditor.aws.clients import CALL_AS, CallAs
-from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, call_failed
 from auditor.aws.hearing import Asked, Hearing
 from auditor.aws.regions import is_opt_in
 from auditor.aws.retrying import Retrying
@@ -94,7 +94,7 @@ class PageReader:
                 tokens.clear()
                 continue
             self._outcome.pages += 1
-            fresh = [raw for raw in records if not _known(raw, self._source.identity, seen)]
+            fresh = [raw for raw in records if not is_known(raw, self._source.identity, seen)]
             self._outcome.records += len(fresh)
             yield fresh
             # Let go of before the next page is awaited: held on to, the pages of all targets in flight would be
@@ -171,19 +171,12 @@ class PageReader:
         try:
             with anyio.fail_after(self._timeout):
                 answer: dict[str, Any] = await self._method(**asked)
-            self._prove_page(answer)
+            prove_page(self._source, answer)
         except CALL_ERRORS as error:
             own = (self._target.account.external_id, token)
             secrets = (*own, *credentials.secrets, *self._shared_secrets)
             raise call_failed(error, secrets) from error
         return answer
-
-    def _prove_page(self, answer: dict[str, Any]) -> None:
-        """Take nothing for a page that does not say which records it holds, and whether more follow."""
-        if not isinstance(answer.get(self._source.records_key), list):
-            raise BadResponse(f"an answer without the list {self._source.records_key}")
-        if not isinstance(answer.get(self._source.response_token), str | None):
-            raise BadResponse(f"a {self._source.response_token} that is no text")
 
     async def _is_region_off(self, failure: Failure, credentials: SessionCredentials) -> bool:
         """Say whether the Region is off for this account, by evidence.
@@ -217,16 +210,3 @@ class PageReader:
 def _because(reason: Reason, failed: CallFailed) -> CallFailed:
     failure = Failure(reason, failed.failure.error_code, failed.failure.error_message)
     return CallFailed(failure, request_id=failed.request_id)
-
-
-def _known(raw: Any, identity: str, seen: set[str | bytes]) -> bool:
-    """Say whether this record was seen, by its identity or, where it has none, by all of it; and take note of it."""
-    own = raw.get(identity) if isinstance(raw, dict) else None
-    try:
-        key = own if isinstance(own, str) and own else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:
-        return False  # nested deeper than can be written again: it is counted whenever it comes
-    if key in seen:
-        return True
-    seen.add(key)
-    return False
