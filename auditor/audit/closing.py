@@ -100,10 +100,11 @@ async def close(
     if keeper is not None:
         await keeper.finish()
     await writer.end(books.ledger, as_it_stands()[0])
+    evidence = await keeper.digest() if keeper is not None else None
     if memory is not None and not balance.is_cut_off:
         record = as_it_stands()[0]
         gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
-        await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
+        await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)], evidence)
         with stopping.delivering:
             within = _LAST_SENDING if stopping.work.cancel_called else None
             undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,9 @@ from anyio import to_thread
 
 from auditor.audit.kept import documents
 from auditor.errors import SinkError
-from auditor.evidence.layout import FOLDER, MANIFEST, SUMS
+from auditor.evidence.chain import CHAINED_RESULTS, Previous, chained, digest_of
+from auditor.evidence.layout import FOLDER, LINES, MANIFEST, SUMS
+from auditor.evidence.line_digests import LineDigests, written
 from auditor.evidence.manifest import envelope, payload_of, sums
 from auditor.evidence.recording import Files, Recording
 from auditor.model import rfc3339, shown
@@ -23,23 +26,29 @@ if TYPE_CHECKING:
 
     from auditor.audit.preparing import Ready, Run
     from auditor.aws.hearing import Answer
+    from auditor.evidence.signing import Signer
 
 log = structlog.get_logger()
 
 _CHUNK = 1024 * 1024
+_NO_RESULTS = frozenset({"checkpoint.jsonl"})
+"""What stands in the run's folder, and goes when the run is done."""
 
 
 class Keeper:
     """Keeps the answers of one run. After its first failure it keeps no more, and says why: the run goes on."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, signer: Signer | None) -> None:
         self._run = run
+        self._signer = signer
         # Where an ExternalId is the account's id or name, as some write it, it tells nothing that is not told anyway.
         accounts = run.config.accounts
         self._recording = Recording(
             {account.id for account in accounts} | {account.name for account in accounts if account.name}
         )
         self._files: Files | None = None
+        self._previous = Previous(None, None)
+        self._digests: dict[str, str] = {}
         self._writing = anyio.Lock()
         self.error: str | None = None
 
@@ -53,23 +62,25 @@ class Keeper:
         if self._recording.is_due and self._files is not None and self.error is None:
             async with self._writing:
                 if self._recording.is_due:
-                    await self._write()
+                    await self._write(self._files)
 
     def ended(self, account_id: str, region: str) -> None:
         """Take note that nothing more is asked of an account and Region."""
         if self.error is None:
             self._recording.ended(account_id, region)
 
-    def begin(self, ready: Ready) -> None:
+    def begin(self, ready: Ready, before: tuple[str, str] | None) -> None:
         """Make the evidence's folder in the run's, and write there what the run is made by and with.
 
+        :param before: the run before that kept evidence, as the history knows it.
         :raises SinkError: where that can't be done.
         """
+        self._previous = previous = _previous(self._run, before)
         folder = self._run.folder / FOLDER
         try:
             self._files = Files(folder)
-            for name, written in documents(self._run, ready).items():
-                self._files.add(name, written)
+            for name, document in documents(self._run, ready, previous).items():
+                self._files.add(name, document)
         except OSError as error:
             raise SinkError(f"{shown(str(folder))}: {error.strerror}") from error
 
@@ -79,31 +90,53 @@ class Keeper:
             self._files.discard()
 
     async def finish(self) -> None:
-        """Write what still waits, and let go of the files."""
+        """Write what still waits."""
         if self._files is not None and self.error is None:
             async with self._writing:
-                await self._write()
-                await self._try(self._files.sync)
+                await self._write(self._files)
+
+    async def digest(self) -> str | None:
+        """Return what the evidence is known by, once findings and ledger are written; None where it is not whole."""
         if self._files is not None:
-            self._files.close()
+            await self._try(self._name_all, self._files)
+        return digest_of(self._digests) if self.error is None else None
 
     async def seal(self) -> bool:
         """Write the manifest, which names all that the run's folder holds by now; say whether all is well."""
         if self.error is None:
-            await self._try(self._seal)
+            await self._try(self._name_results)
+        if self.error is None:
+            await self._seal()
         return self.error is None
 
-    def _seal(self) -> None:
-        folder = self._run.folder
-        assert self._files is not None  # noqa: S101 -- for mypy: it is called after begin
-        digests = {f"{FOLDER}/{name}": digest for name, digest in self._files.hexdigests().items()}
-        for path in sorted(folder.iterdir()):
-            if path.is_file() and path.suffix != ".part" and path.name not in _NOT_RESULTS:
-                digests[path.name] = _digest(path)
-        payload = payload_of(digests, self._predicate())
-        manifest = envelope(payload)
-        _write(folder / FOLDER / SUMS, sums(digests, sha256(manifest).hexdigest()))
-        _write(folder / FOLDER / MANIFEST, manifest)
+    async def _seal(self) -> None:
+        payload = payload_of(self._digests, self._predicate())
+        try:
+            signatures = (await self._signer.sign(payload),) if self._signer is not None else ()
+        except SinkError as error:
+            self._failed(str(error))
+            return
+        if not signatures:
+            log.warning("the evidence is not signed: whoever changes it can make it look untouched")
+        await self._try(self._write_manifest, envelope(payload, signatures))
+
+    def _name_all(self, files: Files) -> None:
+        for name in CHAINED_RESULTS:
+            path = self._run.folder / name
+            if path.is_file():
+                lines = LineDigests(path)
+                files.add_packed(LINES, b"".join(written(name, lines)))
+                self._digests[name] = lines.whole
+        files.sync()
+        files.close()
+        self._digests |= {f"{FOLDER}/{name}": digest for name, digest in files.hexdigests().items()}
+        self._digests = chained(self._digests)
+
+    def _name_results(self) -> None:
+        for path in sorted(self._run.folder.iterdir()):
+            left_out = path.suffix == ".part" or path.name in _NO_RESULTS or path.name in self._digests
+            if path.is_file() and not left_out:
+                self._digests[path.name] = _digest(path)
 
     def _predicate(self) -> dict[str, Any]:
         counted = self._recording.counted
@@ -111,6 +144,8 @@ class Keeper:
             "run_id": self._run.id,
             "started_at": rfc3339(self._run.now),
             "sealed_at": rfc3339(datetime.now(UTC)),
+            "digest": digest_of(self._digests),
+            "previous": self._previous.told(),
             "counts": {
                 "answers": counted.answers,
                 "pages": counted.pages,
@@ -118,23 +153,36 @@ class Keeper:
                 "withheld": counted.withheld,
                 "bytes": counted.bytes,
             },
-            "previous": None,
-            "signed_with": None,
+            "signed_with": self._signer.described if self._signer else None,
         }
 
-    async def _write(self) -> None:
-        if self._files is not None:
-            await self._try(self._files.write, self._recording.take_waiting())
+    def _write_manifest(self, manifest: bytes) -> None:
+        folder = self._run.folder / FOLDER
+        _write(folder / SUMS, sums(self._digests, sha256(manifest).hexdigest()))
+        _write(folder / MANIFEST, manifest)
+
+    async def _write(self, files: Files) -> None:
+        await self._try(files.write, self._recording.take_waiting())
 
     async def _try(self, act: Callable[..., None], *arguments: Any) -> None:
         try:
             await to_thread.run_sync(act, *arguments)
         except OSError as error:
-            self.error = f"{shown(str(self._run.folder / FOLDER))}: {error.strerror or error}"
-            log.error("evidence failed; no more of it is kept", error=self.error)  # noqa: TRY400 -- a disk, no bug
+            self._failed(f"{shown(str(self._run.folder / FOLDER))}: {error.strerror or error}")
+
+    def _failed(self, why: str) -> None:
+        self.error = why
+        log.error("evidence failed; no more of it is kept", error=why)
 
 
-_NOT_RESULTS = frozenset({"checkpoint.jsonl"})
+def _previous(run: Run, in_history: tuple[str, str] | None) -> Previous:
+    if run.evidence_after is not None:
+        return run.evidence_after
+    if in_history is not None:
+        return Previous(*in_history)
+    if run.config.history is not None:
+        return Previous(None, None, "the first in its history that keeps evidence")
+    return Previous(None, None, "there is no history, and --evidence-after named none")
 
 
 def _digest(path: Path) -> str:
@@ -147,5 +195,8 @@ def _digest(path: Path) -> str:
 
 def _write(path: Path, data: bytes) -> None:
     aside = path.with_name(f"{path.name}.part")
-    aside.write_bytes(data)
+    with aside.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
     aside.replace(path)

@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
     from auditor.audit.preparing import Ready, Run
     from auditor.config import PolicySettings
+    from auditor.evidence.chain import Previous
     from auditor.policies import Entry
 
 _WITHHELD = "WITHHELD"
 
 
-def documents(run: Run, ready: Ready) -> dict[str, bytes]:
+def documents(run: Run, ready: Ready, previous: Previous) -> dict[str, bytes]:
     """Return the documents by the name of their file."""
     secrets = run.config.secrets
     public = {account.id for account in run.config.accounts} | {
@@ -39,7 +40,7 @@ def documents(run: Run, ready: Ready) -> dict[str, bytes]:
             policy_id: _policy(run.entries[policy_id], settings)
             for policy_id, settings in ready.plan.policies.items()
         },
-        ENVIRONMENT: _environment(run, ready),
+        ENVIRONMENT: {**_environment(run, ready), "previous": previous.told()},
     }
     return {name: orjson.dumps(_without(each, hidden)) + b"\n" for name, each in told.items()}
 

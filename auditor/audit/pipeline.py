@@ -36,6 +36,7 @@ from auditor.audit.writing import Writer
 from auditor.aws.opt_in import EnabledRegions
 from auditor.aws.slots import Slot
 from auditor.errors import InterruptedRun, SinkError
+from auditor.evidence.kms import open_kms
 from auditor.model import Outcome
 from auditor.policies import Panel
 
@@ -90,7 +91,7 @@ async def _audit(run: Run, observer: Observer) -> Result:
         async with AsyncExitStack() as stack:
             with stopping.preparing:
                 remembers = await stack.enter_async_context(remembered(run))
-                keeper = _keeper(run)
+                keeper = await _keeper(run, stack)
                 ready = await prepare(run, stack, keeper)
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
@@ -104,7 +105,7 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
                 try:
                     if keeper is not None:
-                        keeper.begin(ready)
+                        keeper.begin(ready, remembers.run.evidence_before if remembers else None)
                     writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
                 except SinkError:
                     checkpoint.remove()
@@ -128,12 +129,17 @@ async def _audit(run: Run, observer: Observer) -> Result:
     return result
 
 
-def _keeper(run: Run) -> Keeper | None:
-    if run.options.evidence is None:
+async def _keeper(run: Run, stack: AsyncExitStack) -> Keeper | None:
+    asked = run.options.evidence
+    if asked is None:
         return None
     from auditor.audit.keeping import Keeper  # noqa: PLC0415 -- an extra
 
-    return Keeper(run)
+    signer = run.signer
+    if asked.kms is not None:
+        kms = open_kms(asked.kms, request_timeout=run.request_timeout, allow_http=run.options.allow_http)
+        signer = await stack.enter_async_context(kms)
+    return Keeper(run, signer)
 
 
 def _start(run: Run, ready: Ready) -> RunStart:

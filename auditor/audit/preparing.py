@@ -26,7 +26,11 @@ from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
 from auditor.delivery import make_destinations
+from auditor.errors import UsageError
+from auditor.evidence.chain import named_before
+from auditor.evidence.kms import check_arn
 from auditor.evidence.layout import check_installed
+from auditor.evidence.signing import load_signer
 from auditor.formats import STDOUT
 from auditor.history import judged_by
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
     from auditor.aws.hearing import Recorder
     from auditor.config import Config, PolicySettings
     from auditor.delivery import Destination
+    from auditor.evidence.chain import Previous
+    from auditor.evidence.signing import Signer
     from auditor.inventory import Plan
     from auditor.policies import Entry
 
@@ -75,6 +81,10 @@ class Run:
     """Where findings are sent; nothing is sent yet."""
     resumed_at: tuple[str, ...] = ()
     """When it went on, each time, this one included."""
+    signer: Signer | None = None
+    """What signs the evidence, where a file holds its key."""
+    evidence_after: Previous | None = None
+    """The run before, where its evidence was named."""
 
     @property
     def concurrency(self) -> int:
@@ -140,8 +150,7 @@ def begin(config: Config, options: RunOptions) -> Run:
             resumed.header, folder, config_digest=config.digest, policies=digests_of(entries, policies)
         )
     check_formats(options.formats, folder, config.path)
-    if options.evidence is not None:
-        check_installed("--evidence")
+    signer, evidence_after = _of_evidence(options)
     return Run(
         id=run_id,
         config=config,
@@ -155,6 +164,29 @@ def begin(config: Config, options: RunOptions) -> Run:
         resumed=resumed,
         destinations=make_destinations(config.destinations, allow_http=options.allow_http),
         resumed_at=resumed_at,
+        signer=signer,
+        evidence_after=evidence_after,
+    )
+
+
+def _of_evidence(options: RunOptions) -> tuple[Signer | None, Previous | None]:
+    """Return what the evidence is signed with, and which was before it, as far as files tell.
+
+    :raises UsageError: where one of them can't be used, or what the evidence needs is not installed.
+    """
+    asked = options.evidence
+    if asked is None:
+        return None, None
+    check_installed("--evidence")
+    if options.resume is not None:
+        raise UsageError("--evidence: a run that goes on has lost answers of its places; begin a new one")
+    if asked.key is not None and asked.kms is not None:
+        raise UsageError("--evidence-key and --evidence-kms: one key signs; leave one of them out")
+    if asked.kms is not None:
+        check_arn(asked.kms)
+    return (
+        load_signer(asked.key) if asked.key is not None else None,
+        named_before(asked.after) if asked.after is not None else None,
     )
 
 

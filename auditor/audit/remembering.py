@@ -141,10 +141,17 @@ class Memory:
             yield batch
 
     async def finish(
-        self, record: Mapping[str, Any], coverage: Iterable[Mapping[str, Any]], events: Sequence[Event]
+        self,
+        record: Mapping[str, Any],
+        coverage: Iterable[Mapping[str, Any]],
+        events: Sequence[Event],
+        evidence: str | None = None,
     ) -> None:
-        """End the run in the history; these are the last events that are to be sent of it."""
-        await self._try(self._run.finish, record, coverage, events, otherwise=None)
+        """End the run in the history; these are the last events that are to be sent of it.
+
+        :param evidence: what its evidence is known by, where it kept any.
+        """
+        await self._try(self._run.finish, record, coverage, events, evidence, otherwise=None)
 
     async def deliver(
         self, destinations: Sequence[AnyDestination], dead_letters: DeadLetters, within: timedelta | None

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import structlog
 
+from auditor.aws.bodies import prove_page
 from auditor.aws.clients import CALL_AS, CallAs
-from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, call_failed
 from auditor.aws.hearing import Asked, Hearing
 from auditor.aws.paging import Paging, because
 from auditor.aws.regions import is_opt_in
@@ -123,19 +124,12 @@ class PageReader(Paging):
         try:
             with anyio.fail_after(self._timeout):
                 answer: dict[str, Any] = await self._method(**asked)
-            self._prove_page(answer)
+            prove_page(self._source, answer)
         except CALL_ERRORS as error:
             own = (self._target.account.external_id, token)
             secrets = (*own, *credentials.secrets, *self._shared_secrets)
             raise call_failed(error, secrets) from error
         return answer
-
-    def _prove_page(self, answer: dict[str, Any]) -> None:
-        """Take nothing for a page that does not say which records it holds, and whether more follow."""
-        if not isinstance(answer.get(self._source.records_key), list):
-            raise BadResponse(f"an answer without the list {self._source.records_key}")
-        if not isinstance(answer.get(self._source.response_token), str | None):
-            raise BadResponse(f"a {self._source.response_token} that is no text")
 
     async def _is_region_off(self, failure: Failure, credentials: SessionCredentials) -> bool:
         """Say whether the Region is off for this account, by evidence.

@@ -5,8 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from auditor.aws.bodies import is_known
 from auditor.errors import CallFailed
 from auditor.model import Failure, Reason
 
@@ -55,7 +54,7 @@ class Paging(ABC):
                 tokens.clear()
                 continue
             self._outcome.pages += 1
-            fresh = [raw for raw in records if not _known(raw, self._source.identity, seen)]
+            fresh = [raw for raw in records if not is_known(raw, self._source.identity, seen)]
             self._outcome.records += len(fresh)
             yield fresh
             # Let go of before the next page is awaited: held on to, the pages of all targets in flight would be
@@ -85,16 +84,3 @@ def because(reason: Reason, failed: CallFailed) -> CallFailed:
     """Return the failure as one of this reason."""
     failure = Failure(reason, failed.failure.error_code, failed.failure.error_message)
     return CallFailed(failure, request_id=failed.request_id)
-
-
-def _known(raw: Any, identity: str, seen: set[str | bytes]) -> bool:
-    """Say whether this record was seen, by its identity or, where it has none, by all of it; and take note of it."""
-    own = raw.get(identity) if isinstance(raw, dict) else None
-    try:
-        key = own if isinstance(own, str) and own else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:
-        return False  # nested deeper than can be written again: it is counted whenever it comes
-    if key in seen:
-        return True
-    seen.add(key)
-    return False

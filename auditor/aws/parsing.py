@@ -8,11 +8,8 @@ parsers, which stumble over what is neither JSON nor XML with whatever exception
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
-import orjson
 from aiobotocore.parsers import (
     AioEC2QueryParser,
     AioJSONParser,
@@ -22,6 +19,7 @@ from aiobotocore.parsers import (
     AioRestJSONParser,
 )
 
+from auditor.aws.bodies import ec2_members, json_members
 from auditor.aws.failures import BadResponse
 from auditor.aws.hearing import hear
 
@@ -92,55 +90,6 @@ class EC2Parser(AioEC2QueryParser):
         }
 
 
-def json_members(body: bytes) -> dict[str, Any]:
-    """Return what a success in AWS JSON says.
-
-    :raises BadResponse: where it is not a JSON object.
-    """
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadResponse(f"a body that is no JSON: {error}") from error
-    if not isinstance(parsed, dict):
-        raise BadResponse(f"a body that is no JSON object but a {type(parsed).__name__}")
-    return parsed
-
-
-def ec2_members(body: bytes) -> dict[str, Any]:
-    """Return what is read of a success of EC2's.
-
-    :raises BadResponse: where it is not the XML that it should be.
-    """
-    try:
-        root = ET.fromstring(body)  # noqa: S314 -- expat 2.4.1 and later refuse entity bombs
-    except (ET.ParseError, ValueError, LookupError) as error:
-        raise BadResponse(f"a body that is no XML: {error}") from error
-    if len(root) == 0:
-        raise BadResponse("a body that holds nothing")
-    namespace, brace, _ = root.tag.rpartition("}")
-    return _members(root, _names(namespace + brace))
-
-
-def _members(element: ET.Element, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is read of an element of EC2's: lists, mappings and texts, by the names of its members."""
-    members: dict[str, Any] = {}
-    for child in element:
-        name = names.get(child.tag)
-        if name is None:
-            continue
-        if name in _EC2_LISTS:
-            members[name] = [_members(item, names) for item in child]
-        else:
-            members[name] = _members(child, names) if len(child) else child.text or ""
-    return members
-
-
-@lru_cache(maxsize=16)
-def _names(namespace: str) -> Mapping[str, str]:
-    """Return the names of the members that are read, by what they are called in this namespace."""
-    return {f"{namespace}{name}": name for name in _EC2_LISTS | _EC2_MEMBERS}
-
-
 async def _by_botocore(parsing: Awaitable[dict[str, Any]], status: int) -> dict[str, Any]:
     try:
         parsed = await parsing
@@ -164,17 +113,6 @@ class ParserFactory(AioResponseParserFactory):
         """Return a parser for the protocol."""
         return _PARSERS.get(protocol_name) or super().create_parser(protocol_name)
 
-
-_EC2_LISTS = frozenset(
-    "imagesSet snapshotSet volumeSet blockDeviceMapping launchPermission createVolumePermission".split()
-)
-"""The lists of EC2's answers that are read: an empty one looks like an empty text."""
-_EC2_MEMBERS = frozenset(
-    "requestId nextToken imageId name isPublic creationDate lastLaunchedTime imageState ebs snapshotId encrypted "
-    "startTime volumeSize fullSnapshotSizeInBytes storageTier status volumeId group userId organizationArn "
-    "organizationalUnitArn".split()
-)
-"""All else that `auditor.aws.ec2` reads, and what tells of the answer; an image alone has 40 members more."""
 
 _PARSERS: dict[str, AioResponseParser] = {
     "json": JSONParser(),

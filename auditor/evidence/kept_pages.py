@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from auditor.aws.bodies import page_of
 from auditor.aws.failures import BadResponse
 from auditor.aws.paging import Paging
-from auditor.aws.parsing import ec2_members, json_members
 from auditor.errors import CallFailed
 from auditor.evidence.lines import token_digest
 from auditor.model import Failure, Reason
@@ -103,17 +103,11 @@ class KeptPages(Paging):
         return items if ids <= asked else None
 
     def _members(self, line: Line, body: bytes | None) -> tuple[list[Any], str | None]:
-        parse = ec2_members if self._source.service == "ec2" else json_members
         try:
-            members = parse(body or b"")
-        except BadResponse:
-            members = {}
-        records, following = members.get(self._source.records_key), members.get(self._source.response_token)
-        if not isinstance(records, list) or not isinstance(following, str | None):
-            raise CallFailed(
-                Failure(Reason.BAD_RESPONSE, None, f"{line.named} is kept as a page, and is none")
-            )
-        return records, following or None
+            return page_of(self._source, body or b"")
+        except BadResponse as error:
+            text = f"{line.named} is kept as a page, and is none: {error}"
+            raise CallFailed(Failure(Reason.BAD_RESPONSE, None, text)) from error
 
 
 def _askings(answers: Iterable[tuple[Line, bytes | None]]) -> Iterator[_Asking]:

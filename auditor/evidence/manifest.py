@@ -89,8 +89,12 @@ def sums(subjects: Mapping[str, str], manifest: str) -> bytes:
 
     :param manifest: the digest of the manifest itself.
     """
-    named = {**subjects, f"{FOLDER}/{MANIFEST}": manifest}
-    return "".join(f"{digest}  {name}\n" for name, digest in named.items()).encode()
+    return digest_lines({**subjects, f"{FOLDER}/{MANIFEST}": manifest})
+
+
+def digest_lines(digests: Mapping[str, str]) -> bytes:
+    """Return a line for each file, as sha256sum writes it."""
+    return "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()
 
 
 def read_manifest(raw: bytes) -> Manifest:

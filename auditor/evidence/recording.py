@@ -196,7 +196,11 @@ class Files:
         for number, frame in waiting.frames:
             self.add(pack_name(number), frame)
         if waiting.lines:
-            self.add(INDEX, self._compressor.compress(b"\n".join(waiting.lines) + b"\n"))
+            self.add_packed(INDEX, b"\n".join(waiting.lines) + b"\n")
+
+    def add_packed(self, name: str, data: bytes) -> None:
+        """Add to a file, as a frame of its own."""
+        self.add(name, self._compressor.compress(data))
 
     def sync(self) -> None:
         """Bring to the disk what was written."""

@@ -49,6 +49,8 @@ class OpenRun:
             last = connection.scalar(select(func.max(findings.c.id)))
             self._next_finding = 1 + (last or 0)
             self._sending = Sending(connection, run.run_id, run.destinations)
+            self.evidence_before = statements.evidence_before(connection, self._sequence)
+            """The run before that kept evidence, by its id, and what that is known by; None where there was none."""
 
     # What was found
 
@@ -211,13 +213,18 @@ class OpenRun:
             self._sending.post(connection, events)
 
     def finish(
-        self, record: Mapping[str, Any], coverage: Iterable[Mapping[str, Any]], events: Sequence[Event] = ()
+        self,
+        record: Mapping[str, Any],
+        coverage: Iterable[Mapping[str, Any]],
+        events: Sequence[Event] = (),
+        evidence: str | None = None,
     ) -> None:
         """End the run.
 
         :param record: run.json.
         :param coverage: its coverage lines, `Ledger.lines()`.
         :param events: the last that are to be sent of it.
+        :param evidence: what its evidence is known by, where it kept any.
         """
         with self._transaction() as connection:
             rest = filter(None, (self._verdict(line) for line in coverage))
@@ -234,6 +241,7 @@ class OpenRun:
                     coverage_percent=record["coverage_percent"],
                     coverage_percent_after_accepted=record["coverage_percent_after_accepted"],
                     exit_code=record["exit_code"],
+                    evidence=evidence,
                 )
             )
 

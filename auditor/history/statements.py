@@ -126,3 +126,14 @@ def begun(connection: Connection, run_id: str, started_at: str, config_digest: s
     row = {"run_id": run_id, "started_at": started_at, "config_digest": config_digest, "scope": scope}
     connection.execute(insert(runs), row | counts | {"sequence": last + 1})
     return int(last) + 1
+
+
+def evidence_before(connection: Connection, sequence: int) -> tuple[str, str] | None:
+    """Return the last run before this one that kept evidence, by its id, and what that is known by."""
+    row = connection.execute(
+        select(runs.c.run_id, runs.c.evidence)
+        .where(runs.c.sequence < sequence, runs.c.evidence.is_not(None))
+        .order_by(runs.c.sequence.desc())
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.run_id, row.evidence)

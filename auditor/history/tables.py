@@ -16,7 +16,7 @@ from sqlalchemy import (
     Text,
 )
 
-HEAD = "r0001"
+HEAD = "r0002"
 """The revision that these tables are at: the newest of `auditor.history.migrations.versions`."""
 VERSION_TABLE = "auditor_history"
 """Where the revision of a store stands: its name says whose the other tables are."""
@@ -46,6 +46,9 @@ runs = Table(
     Column("reopened", Integer, nullable=False),
     Column("not_seen", Integer, nullable=False),
     Column("resolved", Integer, nullable=False),
+    Column(
+        "evidence", Text
+    ),  # SHA-256, in hex: what the next run's evidence names it by; null where it kept none
 )
 
 findings = Table(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -61,12 +62,41 @@ def relay(to: str, change: Callable[[bytes, dict[str, str]], bytes] | None = Non
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        passed.url = f"http://127.0.0.1:{server.server_port}"
+    with _serving(Handler) as url:
+        passed.url = url
+        yield passed
+
+
+@contextmanager
+def answering(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[str]:
+    """Serve JSON: what each request asks for is handed to `answer`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.dumps(
+                answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with _serving(Handler) as url:
+        yield url
+
+
+@contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:
-            yield passed
+            yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

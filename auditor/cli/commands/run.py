@@ -88,6 +88,21 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
 @click.option(
     "--evidence", "evidence", is_flag=True, help="Keep every answer as it was received, for `auditor verify`."
 )
+@click.option(
+    "--evidence-key",
+    "evidence_key",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Sign the evidence with the private key in FILE (PEM).",
+)
+@click.option("--evidence-kms", "evidence_kms", metavar="ARN", help="Sign it with this key in AWS KMS.")
+@click.option(
+    "--evidence-after",
+    "evidence_after",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="The run before, which this one's evidence names; a history knows it without.",
+)
 @click.option("--allow-http", is_flag=True, help="Let calls go over plain http to another machine.")
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
 @log_options("info")
@@ -106,6 +121,9 @@ def command(  # noqa: PLR0913 -- each is an option
     concurrency: int | None,
     *,
     evidence: bool,
+    evidence_key: Path | None,
+    evidence_kms: str | None,
+    evidence_after: Path | None,
     allow_http: bool,
     quiet: bool,
     log_format: str | None,
@@ -146,7 +164,9 @@ def command(  # noqa: PLR0913 -- each is an option
         fail_on=failing_on(fail_on),
         min_coverage=min_coverage,
         max_unjudged=max_unjudged,
-        evidence=EvidenceOptions() if evidence else None,
+        evidence=EvidenceOptions(evidence_key, evidence_kms, evidence_after)
+        if evidence or evidence_key or evidence_kms or evidence_after
+        else None,
         deadline=deadline,
         concurrency=concurrency,
         allow_http=allow_http,
