@@ -10,13 +10,28 @@ from typing import TYPE_CHECKING
 
 from auditor.audit.replayed import OF_THE_HISTORY
 from auditor.errors import SinkError
+from auditor.evidence.layout import CONFIGURATION, FOLDER
+from auditor.evidence.reading import Evidence
 from auditor.formats import STDOUT
+from auditor.library import load_config
 from auditor.model import Verdict, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from auditor.audit.replayed import Replayed
+    from auditor.config import Config
+
+
+def open_kept(folder: Path) -> tuple[Evidence, Config]:
+    """Return the evidence in a run's folder, and the configuration that the run had.
+
+    :raises UsageError: where there is none.
+    :raises EvidenceFault: where it is not what its manifest names.
+    """
+    evidence = Evidence.open(folder)
+    evidence.configuration()  # held against its digest
+    return evidence, load_config(folder / FOLDER / CONFIGURATION, environ={})
 
 
 def write_lines(path: str, lines: Iterable[bytes]) -> None:

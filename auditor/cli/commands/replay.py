@@ -78,18 +78,14 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.audit.replaying import replay
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
-    from auditor.cli.replays import outcome_of, shortfall_of, write_lines
+    from auditor.cli.replays import open_kept, outcome_of, shortfall_of, write_lines
     from auditor.errors import EvidenceFault
-    from auditor.evidence.layout import CONFIGURATION, FOLDER
-    from auditor.evidence.reading import Evidence
     from auditor.library import load_config
 
     set_up_logs(log_format, log_level)
     try:
-        evidence = Evidence.open(folder)
-        evidence.configuration()  # which is held against its digest
-        own = folder / FOLDER / CONFIGURATION
-        config = load_config(own, environ={}) if config_path is None else load_config(config_path)
+        evidence, own = open_kept(folder)
+        config = own if config_path is None else load_config(config_path)
         replayed = anyio.run(replay, evidence, config, now)
         write_lines(output, replayed.lines())
     except EvidenceFault as fault:
