@@ -144,7 +144,7 @@ class Keeper:
             "run_id": self._run.id,
             "started_at": rfc3339(self._run.now),
             "sealed_at": rfc3339(datetime.now(UTC)),
-            "digest": digest_of(self._digests),
+            "digest": digest_of(chained(self._digests)),
             "previous": self._previous.told(),
             "counts": {
                 "answers": counted.answers,
@@ -177,7 +177,7 @@ class Keeper:
 
 def _previous(run: Run, in_history: tuple[str, str] | None) -> Previous:
     if run.evidence_after is not None:
-        return run.evidence_after
+        return Previous(run.evidence_after.run_id, run.evidence_after.digest)
     if in_history is not None:
         return Previous(*in_history)
     if run.config.history is not None:

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from auditor.aws.hearing import Recorder
     from auditor.config import Config, PolicySettings
     from auditor.delivery import Destination
-    from auditor.evidence.chain import Previous
+    from auditor.evidence.chain import Known
     from auditor.evidence.signing import Signer
     from auditor.inventory import Plan
     from auditor.policies import Entry
@@ -83,7 +83,7 @@ class Run:
     """When it went on, each time, this one included."""
     signer: Signer | None = None
     """What signs the evidence, where a file holds its key."""
-    evidence_after: Previous | None = None
+    evidence_after: Known | None = None
     """The run before, where its evidence was named."""
 
     @property
@@ -169,7 +169,7 @@ def begin(config: Config, options: RunOptions) -> Run:
     )
 
 
-def _of_evidence(options: RunOptions) -> tuple[Signer | None, Previous | None]:
+def _of_evidence(options: RunOptions) -> tuple[Signer | None, Known | None]:
     """Return what the evidence is signed with, and which was before it, as far as files tell.
 
     :raises UsageError: where one of them can't be used, or what the evidence needs is not installed.

@@ -34,6 +34,16 @@ class Previous:
         return asdict(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A run before, as its own manifest tells of it."""
+
+    run_id: str
+    digest: str
+    before: Mapping[str, Any] | None
+    """The run that it names before itself."""
+
+
 def chained(digests: Mapping[str, str]) -> dict[str, str]:
     """Return the files that a run's digest is of, in its order."""
     own = (f"{FOLDER}/{MANIFEST}", f"{FOLDER}/{SUMS}")
@@ -42,11 +52,14 @@ def chained(digests: Mapping[str, str]) -> dict[str, str]:
 
 
 def digest_of(digests: Mapping[str, str]) -> str:
-    """Return what the evidence is known by: the SHA-256, in hex, of the first lines of SHA256SUMS."""
-    return sha256(digest_lines(chained(digests))).hexdigest()
+    """Return what the evidence is known by: the SHA-256, in hex, of the first lines of SHA256SUMS.
+
+    :param digests: those that are chained.
+    """
+    return sha256(digest_lines(digests)).hexdigest()
 
 
-def named_before(path: Path) -> Previous:
+def named_before(path: Path) -> Known:
     """Return the run whose folder or manifest is named.
 
     :raises UsageError: where no manifest can be read there.
@@ -59,4 +72,5 @@ def named_before(path: Path) -> Previous:
         raise UsageError(f"--evidence-after {shown(str(manifest))}: {error.strerror}") from error
     except EvidenceFault as fault:
         raise UsageError(f"--evidence-after {shown(str(path))}: {fault}") from fault
-    return Previous(read.run_id, digest_of(read.subjects))
+    before = read.predicate.get("previous")
+    return Known(read.run_id, digest_of(chained(read.subjects)), before if isinstance(before, dict) else None)

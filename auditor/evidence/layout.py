@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 
 from auditor.errors import UsageError
@@ -34,6 +35,9 @@ PACK_ENDS_AT = 256 * 1024 * 1024
 """Bytes, compressed, from which on the next frame begins another pack."""
 
 _NEEDS = ("zstandard", "securesystemslib", "cryptography")
+
+
+PACK_NAMED = re.compile(r"answers-[0-9]{5,}\.zst")
 
 
 def pack_name(number: int) -> str:

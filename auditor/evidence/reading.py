@@ -30,14 +30,12 @@ from auditor.evidence.layout import (
 )
 from auditor.evidence.lines import Line, read_line
 from auditor.evidence.manifest import Manifest, read_manifest
+from auditor.evidence.packed import MOST_WINDOW, unpacked_lines
 from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LONGEST_LINE = 4 * 1024 * 1024
-"""Bytes; a request names 200 ids at the most."""
-_CHUNK = 256 * 1024
 _LARGEST_MANIFEST = 64 * 1024 * 1024
 LARGEST_ANSWER = 256 * 1024 * 1024
 """Bytes: no answer of AWS comes near, and what says that it is longer is refused before it is unpacked."""
@@ -132,7 +130,7 @@ class Evidence:
         :raises EvidenceFault: where it is damaged.
         """
         number = 0
-        for number, raw in enumerate(_unpacked_lines(self.folder / FOLDER / INDEX), 1):
+        for number, raw in enumerate(unpacked_lines(self.folder / FOLDER / INDEX), 1):
             yield read_line(raw, number)
         told = self.manifest.predicate.get("counts")
         promised = told.get("answers") if isinstance(told, dict) else None
@@ -195,7 +193,7 @@ class Evidence:
             # Its own word on its size comes first: what promises more than its lines do is not unpacked at all.
             if zstandard.frame_content_size(packed) != promised:
                 raise EvidenceFault(f"{named}: does not hold the {promised} bytes that its lines say")
-            unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW).decompressobj()
+            unpacker = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW).decompressobj()
             bodies = unpacker.decompress(packed)
         except OSError as error:
             raise EvidenceFault(f"{named}: {error.strerror}") from error
@@ -220,35 +218,8 @@ class Evidence:
         return told
 
 
-_WINDOW = 128 * 1024 * 1024
-"""Bytes: what zstd's own command takes at the most unless told otherwise."""
-
-
 def _frame_of(line: Line) -> tuple[str | None, int | None, int | None]:
     return line.pack, line.frame, line.frame_length
-
-
-def _unpacked_lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file that is frames of zstd, one after the other."""
-    import zstandard  # noqa: PLC0415 -- an extra
-
-    name = f"{FOLDER}/{path.name}"
-    rest = b""
-    try:
-        with path.open("rb") as file:
-            unpacker = zstandard.ZstdDecompressor(max_window_size=_WINDOW)
-            with unpacker.stream_reader(file, read_across_frames=True) as stream:
-                while chunk := stream.read(_CHUNK):
-                    *whole, rest = (rest + chunk).split(b"\n")
-                    yield from whole
-                    if len(rest) > _LONGEST_LINE:
-                        raise EvidenceFault(f"{name}: a line is longer than any answer needs")
-    except OSError as error:
-        raise EvidenceFault(f"{name}: {error.strerror}") from error
-    except zstandard.ZstdError:
-        raise EvidenceFault(f"{name}: is damaged") from None
-    if rest:
-        raise EvidenceFault(f"{name}: is cut short")
 
 
 def _check_path(folder: Path, name: str) -> None:

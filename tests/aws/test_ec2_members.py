@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auditor.aws import ec2, bodies
+from auditor.aws import bodies, ec2
 
 
 class Noting(dict[str, Any]):
