@@ -13,7 +13,7 @@ from auditor.model import Status, event_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import IO
+    from typing import IO, Self
 
     from auditor.audit.tally import Tally
     from auditor.audit.telling import Told
@@ -68,7 +68,7 @@ class FindingsBefore:
 
 
 class Replayed:
-    """The findings of a replay, kept on the disk until they are asked for."""
+    """The findings of a replay, kept on the disk until they are asked for; to be closed by whoever has it."""
 
     def __init__(self, ledger: Ledger, tally: Tally, before: FindingsBefore, *, is_own: bool) -> None:
         self.ledger = ledger
@@ -76,10 +76,16 @@ class Replayed:
         self.is_own = is_own
         """Whether it judged as the run did: by the same configuration, policies and instant."""
         self._before = before
-        self._spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- it goes with the last who holds it
+        self._spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with this
         self._end = 0
         self._told: list[tuple[str, int, int]] = []
         """Each finding's id, where it begins in the spool, and how long it is there."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._spool.close()
 
     async def tell(self, told: Told) -> None:
         """Take findings; where a place has ended does not matter."""

@@ -6,6 +6,7 @@ one another, so that no more than one is held.
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -41,7 +42,7 @@ FINDINGS, COVERAGE = "findings.jsonl", "coverage.jsonl"
 
 
 async def replay(evidence: Evidence, config: Config, now: datetime | None = None) -> Replayed:
-    """Judge everything that was kept of a run.
+    """Judge everything that was kept of a run; what it came to is to be closed.
 
     :param config: whose policies and waivers are judged by; all else in it does not matter.
     :param now: the instant to judge by; the run's own, unless given.
@@ -68,11 +69,28 @@ async def replay(evidence: Evidence, config: Config, now: datetime | None = None
         FindingsBefore(JSONLines(evidence, FINDINGS)),
         is_own=is_own and judged == kept,
     )
+    panel = Panel(entries, policies, now, own_accounts)
+    maker = FindingMaker(run_id, now, entries, policies, Waivers(config.waivers, now.date()))
+    with ExitStack() as stack:
+        stack.enter_context(replayed)
+        await _judge_all(evidence, places, targets, replayed, panel, maker)
+        stack.pop_all()
+    return replayed
+
+
+async def _judge_all(  # noqa: PLR0913, PLR0917 -- the rooms that a place's records pass through
+    evidence: Evidence,
+    places: dict[tuple[str, str], Place],
+    targets: _TargetsBefore,
+    replayed: Replayed,
+    panel: Panel,
+    maker: FindingMaker,
+) -> None:
     answers = _KeptAnswers(targets)
     audit = PlaceAudit(
         readers=answers,
-        panel=Panel(entries, policies, now, own_accounts),
-        maker=FindingMaker(run_id, now, entries, policies, Waivers(config.waivers, now.date())),
+        panel=panel,
+        maker=maker,
         ledger=replayed.ledger,
         tally=replayed.tally,
         tell=replayed.tell,
@@ -91,7 +109,6 @@ async def replay(evidence: Evidence, config: Config, now: datetime | None = None
     answers.forget()
     for place in places.values():
         await audit.audit(place, slot)
-    return replayed
 
 
 @dataclass(slots=True)

@@ -30,8 +30,16 @@ def open_kept(folder: Path) -> tuple[Evidence, Config]:
     :raises EvidenceFault: where it is not what its manifest names.
     """
     evidence = Evidence.open(folder)
+    return evidence, own_configuration(evidence)
+
+
+def own_configuration(evidence: Evidence) -> Config:
+    """Return the configuration that a run had, without its secrets.
+
+    :raises EvidenceFault: where it is not what the manifest names.
+    """
     evidence.configuration()  # held against its digest
-    return evidence, load_config(folder / FOLDER / CONFIGURATION, environ={})
+    return load_config(evidence.folder / FOLDER / CONFIGURATION, environ={})
 
 
 def write_lines(path: str, lines: Iterable[bytes]) -> None:

@@ -86,12 +86,12 @@ def command(  # noqa: PLR0913 -- each is an option
     try:
         evidence, own = open_kept(folder)
         config = own if config_path is None else load_config(config_path)
-        replayed = anyio.run(replay, evidence, config, now)
-        write_lines(output, replayed.lines())
+        with anyio.run(replay, evidence, config, now) as replayed:
+            write_lines(output, replayed.lines())
+            told, shortfall = outcome_of(replayed), shortfall_of(replayed)
     except EvidenceFault as fault:
         last_word(1, f"the evidence can't be trusted: {fault}")
         return 1
-    told, shortfall = outcome_of(replayed), shortfall_of(replayed)
     if shortfall is not None:
         last_word(3, f"{told}; {shortfall}")
         return 3
