@@ -23,14 +23,14 @@ from auditor.evidence.lines import token_digest
 from auditor.model import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from auditor.aws.hearing import Answer
 
 _LEVEL = 3
 """zstd's own default."""
-_WORTH_A_WRITE = 1024 * 1024
+_WORTH_A_WRITE = 256 * 1024
 """Bytes of frames and lines."""
 _NOTHING = sha256(b"").hexdigest()
 
@@ -46,11 +46,19 @@ class _Gathered:
 
 @dataclass(slots=True)
 class Waiting:
-    """What is to be written: parts of packs, by the pack's number, and lines of the index."""
+    """What is to be written: parts of packs, by the pack's number, and lines of the index.
 
-    frames: list[tuple[int, bytes]] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
+    Each gathered in one place: frames that lie about between the bodies that come and go would leave holes that no
+    other body fits in, and cost ten times their size.
+    """
+
+    packs: dict[int, bytearray] = field(default_factory=dict)
+    lines: bytearray = field(default_factory=bytearray)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.lines) + sum(map(len, self.packs.values()))
 
 
 @dataclass(slots=True)
@@ -115,10 +123,15 @@ class Recording:
         if gathered is not None:
             self._frame(gathered, ends=True)
 
-    def take_waiting(self) -> Waiting:
-        """Return what is to be written, which waits no more then."""
+    def take_waiting(self) -> dict[str, bytes | bytearray]:
+        """Return what is to be written, by the name of its file, and waits no more then; answers before their lines."""
         taken, self.waiting = self.waiting, Waiting()
-        return taken
+        parts: dict[str, bytes | bytearray] = {
+            pack_name(number): frames for number, frames in taken.packs.items()
+        }
+        if taken.lines:
+            parts[INDEX] = self._compressor.compress(taken.lines)
+        return parts
 
     def _checked(self, answer: Answer) -> tuple[bytes, dict[str, Any]]:
         asked, failure, body = answer.asked, answer.failure, answer.body
@@ -166,16 +179,14 @@ class Recording:
             if self._position >= PACK_ENDS_AT:
                 self._pack, self._position = self._pack + 1, 0
             where = {"pack": pack_name(self._pack), "frame": self._position, "frame_length": len(frame)}
-            waiting.frames.append((self._pack, frame))
-            waiting.size += len(frame)
+            waiting.packs.setdefault(self._pack, bytearray()).extend(frame)
             self._position += len(frame)
         at, last = 0, len(gathered.lines) - 1
         for number, line in enumerate(gathered.lines):
             line.update(where, at_in_frame=at if gathered.size else None, place_ends=ends and number == last)
             at += line["length"]
-            written = _written(line)
-            waiting.lines.append(written)
-            waiting.size += len(written)
+            waiting.lines += _written(line)
+            waiting.lines += b"\n"
         gathered.bodies, gathered.lines, gathered.size = [], [], 0
 
 
@@ -186,21 +197,18 @@ class Files:
         """Make the folder, which must not be there."""
         folder.mkdir()
         self._folder = folder
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         self._open: dict[str, Any] = {}
         self._digests: dict[str, Any] = {}
         self._file(INDEX)
 
-    def write(self, waiting: Waiting) -> None:
-        """Write what waits: the answers before the lines that tell of them."""
-        for number, frame in waiting.frames:
-            self.add(pack_name(number), frame)
-        if waiting.lines:
-            self.add_packed(INDEX, b"\n".join(waiting.lines) + b"\n")
+    def write(self, parts: Mapping[str, bytes | bytearray]) -> None:
+        """Write what waits."""
+        for name, part in parts.items():
+            self.add(name, part)
 
     def add_packed(self, name: str, data: bytes) -> None:
         """Add to a file, as a frame of its own."""
-        self.add(name, self._compressor.compress(data))
+        self.add(name, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data))
 
     def sync(self) -> None:
         """Bring to the disk what was written."""
@@ -225,7 +233,7 @@ class Files:
         """Return the SHA-256 of what each file holds, in hex, by its name."""
         return {name: digest.hexdigest() for name, digest in sorted(self._digests.items())}
 
-    def add(self, name: str, data: bytes) -> None:
+    def add(self, name: str, data: bytes | bytearray) -> None:
         """Add to a file."""
         file = self._file(name)
         rest = memoryview(data)
