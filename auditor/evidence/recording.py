@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,11 @@ from auditor.evidence.lines import token_digest
 from auditor.model import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from auditor.aws.hearing import Answer
+    from auditor.evidence.lines import Line
 
 _LEVEL = 3
 """zstd's own default."""
@@ -163,31 +164,50 @@ class Recording:
         }
         if holds_secret(_written(line), secrets, is_page=is_page):
             line |= dict.fromkeys(("request", "request_id", "error_code", "error_message"))
+        self._count(is_page, withheld, answer.status is None, len(body))
+        return body, line
+
+    def keep(self, frame: bytes, lines: Sequence[Line]) -> None:
+        """Take a frame that was written before, with its lines."""
+        where = self._put(frame)
+        for line in lines:
+            key = line.account_id, line.source
+            if line.region is None:
+                self._asked_besides[key] = max(self._asked_besides[key], line.seq + 1)
+            self._count(line.page is not None, line.withheld, line.status is None, line.length)
+            self._add({"schema": ANSWER_SCHEMA, **asdict(line), **where})
+
+    def _count(self, is_page: bool, withheld: bool, unanswered: bool, length: int) -> None:  # noqa: FBT001
         counted = self.counted
         counted.answers += 1
         counted.pages += is_page
         counted.withheld += withheld
-        counted.unanswered += answer.status is None
-        counted.bytes += len(body)
-        return body, line
+        counted.unanswered += unanswered
+        counted.bytes += length
 
     def _frame(self, gathered: _Gathered, *, ends: bool) -> None:
-        waiting = self.waiting
-        where: dict[str, Any] = {"pack": None, "frame": None, "frame_length": None}
-        if gathered.size:
-            frame = self._compressor.compress(b"".join(gathered.bodies))
-            if self._position >= PACK_ENDS_AT:
-                self._pack, self._position = self._pack + 1, 0
-            where = {"pack": pack_name(self._pack), "frame": self._position, "frame_length": len(frame)}
-            waiting.packs.setdefault(self._pack, bytearray()).extend(frame)
-            self._position += len(frame)
+        frame = self._compressor.compress(b"".join(gathered.bodies)) if gathered.size else b""
+        where = self._put(frame)
         at, last = 0, len(gathered.lines) - 1
         for number, line in enumerate(gathered.lines):
-            line.update(where, at_in_frame=at if gathered.size else None, place_ends=ends and number == last)
+            line.update(where, at_in_frame=at if frame else None, place_ends=ends and number == last)
             at += line["length"]
-            waiting.lines += _written(line)
-            waiting.lines += b"\n"
+            self._add(line)
         gathered.bodies, gathered.lines, gathered.size = [], [], 0
+
+    def _put(self, frame: bytes) -> dict[str, Any]:
+        """Put a frame after those before it, and return where that is; an empty one is nowhere."""
+        if not frame:
+            return {"pack": None, "frame": None, "frame_length": None}
+        if self._position >= PACK_ENDS_AT:
+            self._pack, self._position = self._pack + 1, 0
+        self.waiting.packs.setdefault(self._pack, bytearray()).extend(frame)
+        at, self._position = self._position, self._position + len(frame)
+        return {"pack": pack_name(self._pack), "frame": at, "frame_length": len(frame)}
+
+    def _add(self, line: dict[str, Any]) -> None:
+        self.waiting.lines += _written(line)
+        self.waiting.lines += b"\n"
 
 
 class Files:
@@ -209,6 +229,10 @@ class Files:
     def add_packed(self, name: str, data: bytes) -> None:
         """Add to a file, as a frame of its own."""
         self.add(name, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data))
+
+    def moved(self, folder: Path) -> None:
+        """Take note that the folder is another: packs that are begun go there."""
+        self._folder = folder
 
     def sync(self) -> None:
         """Bring to the disk what was written."""
