@@ -140,6 +140,8 @@ class Keeper:
         return self.error is None
 
     async def _seal(self) -> None:
+        if withheld := self._recording.counted.withheld_pages:
+            log.warning("pages withheld: an ExternalId or a key stands in them", pages=withheld)
         payload = payload_of(self._digests, self._predicate())
         try:
             signatures = (await self._signer.sign(payload),) if self._signer is not None else ()

@@ -69,6 +69,8 @@ class Counted:
     answers: int = 0
     pages: int = 0
     withheld: int = 0
+    withheld_pages: int = 0
+    """Of these: what follows from them can't be verified."""
     unanswered: int = 0
     """Calls that no whole answer came of."""
     bytes: int = 0
@@ -182,6 +184,7 @@ class Recording:
         counted.answers += 1
         counted.pages += is_page
         counted.withheld += withheld
+        counted.withheld_pages += withheld and is_page
         counted.unanswered += unanswered
         counted.bytes += length
 
