@@ -80,11 +80,17 @@ class Counted:
 class Recording:
     """The answers of one run."""
 
-    def __init__(self, public: Collection[str] = ()) -> None:
+    def __init__(
+        self, public: Collection[str] = (), *, gathered: int = GATHERED, pack_ends_at: int = PACK_ENDS_AT
+    ) -> None:
         """Begin.
 
         :param public: texts that are no secret, whatever else they are: an account's id as its ExternalId, say.
+        :param gathered: bytes of answers of one account and Region that become a frame.
+        :param pack_ends_at: bytes from which on the next frame begins another pack.
         """
+        self._most_gathered = gathered
+        self._pack_ends_at = pack_ends_at
         self._public = frozenset(public)
         self._places: dict[tuple[str | None, str | None], _Gathered] = {}
         self._asked_besides: Counter[tuple[str | None, str]] = Counter()
@@ -110,7 +116,7 @@ class Recording:
         gathered = self._places.get(place)
         if gathered is None:
             gathered = self._places[place] = _Gathered()
-        elif gathered.size + len(body) > GATHERED:
+        elif gathered.size + len(body) > self._most_gathered:
             # Before it is added, so that there is always an answer left to say that the place ends.
             self._frame(gathered, ends=False)
         gathered.lines.append(line)
@@ -202,7 +208,7 @@ class Recording:
         """Put a frame after those before it, and return where that is; an empty one is nowhere."""
         if not frame:
             return {"pack": None, "frame": None, "frame_length": None}
-        if self._position >= PACK_ENDS_AT:
+        if self._position >= self._pack_ends_at:
             self._pack, self._position = self._pack + 1, 0
         self.waiting.packs.setdefault(self._pack, bytearray()).extend(frame)
         at, self._position = self._position, self._position + len(frame)
