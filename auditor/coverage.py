@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import LedgerError
-from auditor.model import NOT_OF_AN_ACCOUNT, Failure, Outcome, Reason, Target, Verdict
+from auditor.model import EXPORT_RECORDS, NOT_OF_AN_ACCOUNT, Failure, Outcome, Reason, Target, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -229,6 +229,15 @@ class Ledger:
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield the coverage line of each settled target, in the order of the plan."""
         return (_line(target, outcome) for target, outcome in self.settled_lines())
+
+
+def dependency_failed(reason: str, error_code: str | None) -> Failure:
+    """Return why a source of facts is not complete that was read: which ids to ask for was not all known.
+
+    :param reason: why the records were not read to their end, with AWS's code for it.
+    """
+    text = f"{EXPORT_RECORDS}: the records' target ended as {reason}"
+    return Failure(Reason.DEPENDENCY_FAILED, error_code, text)
 
 
 def _verdict(outcome: Outcome, failure: Failure | None) -> Verdict:

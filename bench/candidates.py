@@ -60,6 +60,10 @@ def _audit_command(workload: Workload, _: str, folder: Path) -> list[str]:
     return [sys.executable, "-m", "auditor", *run]
 
 
+def _keeping_command(workload: Workload, url: str, folder: Path) -> list[str]:
+    return [*_audit_command(workload, url, folder), "--evidence"]
+
+
 def _configuration(workload: Workload) -> str:
     lines = [
         "version: 1",
@@ -92,6 +96,7 @@ def _audit_read(_: str, folder: Path) -> Read:
 
 
 AUDIT = Candidate("auditor run", _audit_command, _audit_read)
+AUDIT_KEEPING = Candidate("auditor run --evidence", _keeping_command, _audit_read)
 AUDIT_JOINED = Candidate("auditor run, joined", _audit_command, _audit_read)
 FLOOR = _script("floor: aiohttp, SigV4, orjson", "bench.floor")
 FLOOR_JOINED = _script("floor, the same requests", "bench.floor", "joined")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, BARE, BOTO3, FLOOR, FLOOR_JOINED
+from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, AUDIT_KEEPING, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
 from bench.estate import ACCOUNTS_A_PAGE, FINDINGS_AT_ONCE, REGIONS, Workload
 from bench.figures import Limit, Result, spread
@@ -78,6 +78,29 @@ def _against_floor(rounds: Rounds, sizes: Sizes, result: Result, size: Workload,
             Limit(f"CPU a page, {result.scenario}: audit to floor", paired(samples[0], samples[1]), limit)
         )
     return result
+
+
+def evidence(rounds: Rounds, sizes: Sizes) -> Result:
+    """Keep every answer, or not: full pages and empty ones, in accounts that use all Regions; and the memory of it."""
+    result = Result(
+        "evidence", "first 50 records a page, 2 pages a target, then one empty page a target; 16 Regions"
+    )
+    for what, pages, count in (("full", 2, 50), ("empty", 1, 0)):
+        told = replace(result, rows=[], limits=[], failures=[])
+        size = Workload(sizes.accounts, len(REGIONS), pages, count)
+        samples = rounds.take(told, [Entry(AUDIT_KEEPING, size), Entry(AUDIT, size)])
+        result.rows += told.rows
+        result.failures += told.failures
+        if len(samples) == 2:  # noqa: PLR2004 -- both
+            ratio = paired(samples[0], samples[1])
+            result.limits.append(Limit(f"CPU a page, {what}: with evidence to without", ratio, 1.25))
+    return result
+
+
+def memory_of_evidence(rounds: Rounds, sizes: Sizes) -> Result:
+    """Peak RSS of the audit that keeps every answer, of few and of many accounts."""
+    about = "50 records a page, 1 page a target, 16 Regions, every answer kept"
+    return _memory(rounds, sizes, Result("memory-of-evidence", about), AUDIT_KEEPING, joined=False)
 
 
 def memory(rounds: Rounds, sizes: Sizes) -> Result:
@@ -247,7 +270,9 @@ def _history(count: int, env: dict[str, str]) -> dict[str, float]:
 SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "records": records,
     "empty": empty,
+    "evidence": evidence,
     "memory": memory,
+    "memory-of-evidence": memory_of_evidence,
     "joins": joins,
     "memory-of-joins": memory_of_joins,
     "organization": organization,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from auditor.audit.preparing import Ready, Run
     from auditor.aws.hearing import Answer
+    from auditor.evidence.salvaging import Salvaged
     from auditor.evidence.signing import Signer
 
 log = structlog.get_logger()
@@ -47,6 +48,8 @@ class Keeper:
             {account.id for account in accounts} | {account.name for account in accounts if account.name}
         )
         self._files: Files | None = None
+        self._early: list[Answer] = []
+        """What came before the answers that a run goes on with, which stand first, were in their place."""
         self._previous = Previous(None, None)
         self._digests: dict[str, str] = {}
         self._writing = anyio.Lock()
@@ -54,7 +57,9 @@ class Keeper:
 
     def record(self, answer: Answer) -> None:
         """Keep an answer."""
-        if self.error is None:
+        if self._run.salvaged is not None and self._files is None:
+            self._early.append(answer)
+        elif self.error is None:
             self._recording.take(answer)
 
     async def relieve(self) -> None:
@@ -76,18 +81,43 @@ class Keeper:
         :raises SinkError: where that can't be done.
         """
         self._previous = previous = _previous(self._run, before)
-        folder = self._run.folder / FOLDER
+        salvaged = self._run.salvaged
+        folder = self._run.folder / FOLDER if salvaged is None else salvaged.made_anew
         try:
             self._files = Files(folder)
             for name, document in documents(self._run, ready, previous).items():
                 self._files.add(name, document)
+            if salvaged is not None:
+                self._go_on(self._files, salvaged)
         except OSError as error:
             raise SinkError(f"{shown(str(folder))}: {error.strerror}") from error
 
+    def _go_on(self, files: Files, salvaged: Salvaged) -> None:
+        """Keep what was kept of the places that are done; what is done again is kept as it is answered now."""
+        done = self._run.resumed.places if self._run.resumed is not None else {}
+        for frame, lines in salvaged.frames(done.keys()):
+            self._recording.keep(frame, lines)
+            if self._recording.is_due:
+                files.write(self._recording.take_waiting())
+        files.write(self._recording.take_waiting())
+        files.sync()
+        salvaged.replace()
+        files.moved(salvaged.folder)
+        for answer in self._early:
+            self._recording.take(answer)
+        self._early.clear()
+
     def discard(self) -> None:
         """Take away what `begin` has made, and nothing was added to."""
-        if self._files is not None:
+        if self._files is not None and self._run.salvaged is None:
             self._files.discard()
+
+    async def secure(self) -> None:
+        """Bring to the disk what was recorded so far."""
+        if self._files is not None and self.error is None:
+            async with self._writing:
+                await self._write(self._files)
+                await self._try(self._files.sync)
 
     async def finish(self) -> None:
         """Write what still waits."""
@@ -110,6 +140,8 @@ class Keeper:
         return self.error is None
 
     async def _seal(self) -> None:
+        if withheld := self._recording.counted.withheld_pages:
+            log.warning("pages withheld: an ExternalId or a key stands in them", pages=withheld)
         payload = payload_of(self._digests, self._predicate())
         try:
             signatures = (await self._signer.sign(payload),) if self._signer is not None else ()
@@ -176,6 +208,8 @@ class Keeper:
 
 
 def _previous(run: Run, in_history: tuple[str, str] | None) -> Previous:
+    if run.salvaged is not None and run.salvaged.previous is not None:
+        return Previous(**run.salvaged.previous)
     if run.evidence_after is not None:
         return Previous(run.evidence_after.run_id, run.evidence_after.digest)
     if in_history is not None:

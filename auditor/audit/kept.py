@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 import platform
+import re
 import sys
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, requires, version
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -17,7 +18,7 @@ from auditor.evidence.layout import CONFIGURATION, ENVIRONMENT, POLICIES
 from auditor.policies import built_in
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
     from auditor.audit.preparing import Ready, Run
     from auditor.config import PolicySettings
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from auditor.policies import Entry
 
 _WITHHELD = "WITHHELD"
+_NAME = re.compile("[A-Za-z0-9._-]+")
+"""Of a package, at the beginning of what is required of it."""
 
 
 def documents(run: Run, ready: Ready, previous: Previous) -> dict[str, bytes]:
@@ -64,13 +67,12 @@ def _code(entry: Entry) -> str | None:
 
 
 def _environment(run: Run, ready: Ready) -> dict[str, Any]:
-    installed = {each.name: each.version for each in distributions()}
     config = run.config
     return {
         "auditor": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "packages": dict(sorted(installed.items())),
+        "packages": dict(_packages()),
         "caller_arn": ready.caller,
         "endpoint_overrides": ready.clients.endpoint_overrides,
         "configuration": config.path,
@@ -84,6 +86,16 @@ def _environment(run: Run, ready: Ready) -> dict[str, Any]:
         "history": config.history.store.name if config.history else None,
         "destinations": {each.name: each.settings.type for each in config.destinations},
     }
+
+
+def _packages() -> Iterator[tuple[str, str]]:
+    """Yield what the auditor rests on that is installed, each with its version."""
+    named = {match[0] for each in requires("auditor") or () if (match := _NAME.match(each))}
+    for name in sorted({*named, "botocore"}):
+        try:
+            yield name, version(name)
+        except PackageNotFoundError:
+            continue  # an extra that is not installed
 
 
 def _without(value: Any, secrets: Collection[str]) -> Any:

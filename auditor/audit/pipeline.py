@@ -102,7 +102,14 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 before = set_aside(run.resumed) if run.resumed else None
                 resumes = run.resumed is not None
                 # Before all else, so that a run that dies here can go on too.
-                checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
+                checkpoint = stack.enter_context(
+                    Checkpoint(
+                        run.folder,
+                        header_of(run),
+                        aside=resumes,
+                        before=keeper.secure if keeper is not None else None,
+                    )
+                )
                 try:
                     if keeper is not None:
                         keeper.begin(ready, remembers.run.evidence_before if remembers else None)

@@ -12,8 +12,9 @@ import structlog
 from auditor.audit.joining import Joiner
 from auditor.audit.reading import Reading, internal_error, say_failed, where
 from auditor.audit.tally import Counts
+from auditor.coverage import dependency_failed
 from auditor.errors import CallFailed
-from auditor.model import EXPORT_RECORDS, ExportRecord, Failure, Outcome, Place, Reason, shown
+from auditor.model import ExportRecord, Failure, Outcome, Place, Reason, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -193,8 +194,7 @@ class _Visit:
             or records.reason is Reason.REGION_NOT_ENABLED
         ):
             return records  # what kept the records from being asked for keeps this too
-        text = f"the records' target ended as {records.reason}"
-        return Failure(Reason.DEPENDENCY_FAILED, records.error_code, f"{EXPORT_RECORDS}: {text}")
+        return dependency_failed(records.reason, records.error_code)
 
 
 def _say_crashed(target: Target, crash: Crash) -> None:

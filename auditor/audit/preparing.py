@@ -15,6 +15,7 @@ from auditor.audit.checkpoint import Header
 from auditor.audit.folder import choose_folder, new_run_id
 from auditor.audit.gating import check_fail_on
 from auditor.audit.hub import assume_hub
+from auditor.audit.keeping_asked import keys_and_chain, salvaged_of
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
 from auditor.audit.resuming import check_resumed, read_checkpoint
@@ -26,11 +27,6 @@ from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
 from auditor.delivery import make_destinations
-from auditor.errors import UsageError
-from auditor.evidence.chain import named_before
-from auditor.evidence.kms import check_arn
-from auditor.evidence.layout import check_installed
-from auditor.evidence.signing import load_signer
 from auditor.formats import STDOUT
 from auditor.history import judged_by
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
@@ -49,6 +45,7 @@ if TYPE_CHECKING:
     from auditor.config import Config, PolicySettings
     from auditor.delivery import Destination
     from auditor.evidence.chain import Known
+    from auditor.evidence.salvaging import Salvaged
     from auditor.evidence.signing import Signer
     from auditor.inventory import Plan
     from auditor.policies import Entry
@@ -85,6 +82,8 @@ class Run:
     """What signs the evidence, where a file holds its key."""
     evidence_after: Known | None = None
     """The run before, where its evidence was named."""
+    salvaged: Salvaged | None = None
+    """What it has kept of its answers before, where it goes on."""
 
     @property
     def concurrency(self) -> int:
@@ -129,9 +128,15 @@ def begin(config: Config, options: RunOptions) -> Run:
     run_id = new_run_id(now)
     entries = catalogue_of(config.policies)
     resumed: Resumed | None = None
+    salvaged: Salvaged | None = None
     resumed_at: tuple[str, ...] = ()
     if options.resume is not None:
         resumed = read_checkpoint(options.resume)
+        salvaged, options = salvaged_of(options.resume, options)
+        if salvaged is not None:
+            resumed = resumed.but_for(
+                lambda key, done: key not in salvaged.places and done.was_asked  # its answers are lost
+            )
         options = as_before(options, resumed.header)
         resumed_at = (*resumed.header.resumed_at, rfc3339(now))
         run_id, now = resumed.header.run_id, datetime.fromisoformat(resumed.header.started_at)
@@ -150,7 +155,7 @@ def begin(config: Config, options: RunOptions) -> Run:
             resumed.header, folder, config_digest=config.digest, policies=digests_of(entries, policies)
         )
     check_formats(options.formats, folder, config.path)
-    signer, evidence_after = _of_evidence(options)
+    signer, evidence_after = keys_and_chain(options)
     return Run(
         id=run_id,
         config=config,
@@ -166,27 +171,7 @@ def begin(config: Config, options: RunOptions) -> Run:
         resumed_at=resumed_at,
         signer=signer,
         evidence_after=evidence_after,
-    )
-
-
-def _of_evidence(options: RunOptions) -> tuple[Signer | None, Known | None]:
-    """Return what the evidence is signed with, and which was before it, as far as files tell.
-
-    :raises UsageError: where one of them can't be used, or what the evidence needs is not installed.
-    """
-    asked = options.evidence
-    if asked is None:
-        return None, None
-    check_installed("--evidence")
-    if options.resume is not None:
-        raise UsageError("--evidence: a run that goes on has lost answers of its places; begin a new one")
-    if asked.key is not None and asked.kms is not None:
-        raise UsageError("--evidence-key and --evidence-kms: one key signs; leave one of them out")
-    if asked.kms is not None:
-        check_arn(asked.kms)
-    return (
-        load_signer(asked.key) if asked.key is not None else None,
-        named_before(asked.after) if asked.after is not None else None,
+        salvaged=salvaged,
     )
 
 

@@ -12,7 +12,8 @@ from auditor.errors import EvidenceFault
 from auditor.evidence.following import Followed, follow
 from auditor.evidence.layout import FOLDER, PACK_NAMED
 from auditor.evidence.reading import StoredPlace
-from auditor.model import ASKED_BESIDES, CALLER_IDENTITY, EXPORT_RECORDS, NOT_OF_AN_ACCOUNT, Reason, shown
+from auditor.evidence.verdicts import target_faults
+from auditor.model import ASKED_BESIDES, CALLER_IDENTITY, EXPORT_RECORDS, NOT_OF_AN_ACCOUNT, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 _BESIDES = frozenset({*ASKED_BESIDES, *NOT_OF_AN_ACCOUNT, CALLER_IDENTITY})
 """What is asked of no account and Region in particular."""
-_CUT_OFF = frozenset({Reason.DEADLINE, Reason.INTERRUPTED, Reason.INTERNAL_ERROR})
-"""Reasons that the run itself gave, whatever was answered last."""
 
 
 def completeness_faults(evidence: Evidence) -> Iterator[str]:
@@ -80,7 +79,9 @@ class _Ledger:
             if key not in self._seen:
                 targets = self._lines(key)
                 for target in targets.values():
-                    yield from _target_faults(target, Followed(), besides, targets.get(EXPORT_RECORDS))
+                    yield from target_faults(
+                        target, Followed(), besides.refusals, targets.get(EXPORT_RECORDS)
+                    )
 
     def _lines(self, key: tuple[str, str]) -> dict[str, dict[str, Any]]:
         lines: dict[str, dict[str, Any]] = {}
@@ -166,7 +167,7 @@ def _place_faults(
             yield f"{name} {shown(source)}: has answers, and is no target of the ledger"
     for source, target in targets.items():
         kept = followed.get(source) or Followed()
-        yield from _target_faults(target, kept, besides, targets.get(EXPORT_RECORDS))
+        yield from target_faults(target, kept, besides.refusals, targets.get(EXPORT_RECORDS))
 
 
 def _follow_all(evidence: Evidence, place: StoredPlace, followed: dict[str, Followed]) -> Iterator[str]:
@@ -187,71 +188,6 @@ def _frames(place: StoredPlace) -> Iterator[StoredPlace]:
     """Yield the place frame by frame: what is damaged in one leaves the others readable."""
     for _, lines in groupby(place.lines, key=lambda line: (line.pack, line.frame)):
         yield StoredPlace(place.account_id, place.region, list(lines))
-
-
-def _target_faults(
-    target: dict[str, Any], kept: Followed, besides: _Besides, records: dict[str, Any] | None
-) -> Iterator[str]:
-    """Hold one target of the ledger against its answers.
-
-    :param records: the target of the records of its account and Region.
-    """
-    name = shown(f"{target.get('account_id')} {target.get('region')} {target.get('source')}")
-    if kept.is_damaged:
-        return  # what can't be read can't be counted; it was named
-    for what, found in (
-        ("requests", kept.requests),
-        ("pages", kept.pages),
-        ("records", kept.records),
-    ):
-        if target.get(what) != found:
-            yield f"{name}: the ledger says {target.get(what)} {what}, and the answers are {found}"
-    verdict, reason = target.get("verdict"), target.get("reason")
-    if (verdict == "complete") != (reason is None):
-        yield f"{name}: the ledger says {verdict} for {reason}"
-    if verdict in ("failed", "skipped") and kept.pages:
-        yield f"{name}: the ledger says {verdict}, and pages of it were read"
-    if verdict == "partial" and not kept.pages:
-        yield f"{name}: the ledger says partial, and no page of it was read"
-    if verdict == "complete" and (kept.reason is not None or kept.expects is not None):
-        yield f"{name}: the ledger says complete, and the last page is missing"
-    if verdict == "complete" and target is records and not kept.pages:
-        yield f"{name}: the ledger says complete, and no page of it was kept"
-    if verdict != "complete" and not (_as_records(target, records) and kept.reason is None):
-        yield from _reason_faults(name, target, kept, besides)
-
-
-def _as_records(target: dict[str, Any], records: dict[str, Any] | None) -> bool:
-    """Say whether a source of facts ended as the records did, which kept it from being asked."""
-    if records is None or target is records:
-        return False
-    return all(target.get(what) == records.get(what) for what in ("reason", "error_code", "error_message"))
-
-
-def _reason_faults(name: str, target: dict[str, Any], kept: Followed, besides: _Besides) -> Iterator[str]:
-    reason, why = target.get("reason"), (target.get("error_code"), target.get("error_message"))
-    if reason in _CUT_OFF or target.get("source") in NOT_OF_AN_ACCOUNT:
-        return
-    if reason in (Reason.DEPENDENCY_FAILED, Reason.ACCOUNT_SUSPENDED):
-        if kept.reason is not None:
-            yield f"{name}: the ledger says {reason}, and the last answer was taken for {kept.reason}"
-    elif reason == Reason.PAGE_TOKEN_LOOP:
-        if not kept.loops:
-            yield f"{name}: the ledger says {reason}, and no page names one that was read before"
-    elif (
-        (kept.reason == reason and kept.why == why)
-        or (reason == Reason.REGION_NOT_ENABLED and kept.why == why and kept.reason == Reason.ACCESS_DENIED)
-        or (
-            reason == Reason.PAGE_TOKEN_REJECTED and kept.why == why and kept.reason == Reason.INVALID_REQUEST
-        )
-    ):
-        return
-    elif reason == Reason.WRONG_ACCOUNT or why in besides.refusals:
-        return  # its role: told by STS, of which the answers that hold credentials are not kept
-    else:
-        said = f"{reason} ({shown(str(why[0]))})"
-        last = f"{kept.reason} ({shown(str(kept.why[0]))})"
-        yield f"{name}: the ledger says {said}, and the last answer was {last}"
 
 
 def _object(raw: bytes, number: int) -> dict[str, Any]:

@@ -39,6 +39,8 @@ _NEEDED = (
     "run.json",
 )
 _CHUNK = 1024 * 1024
+_MOST_LINES = 20_000_000
+"""Lines of one file: more than any run writes."""
 _MOST_NAMED = 20
 """Lines of one file that are named one by one."""
 
@@ -172,6 +174,8 @@ def _promised(folder: Path, name: str) -> list[str]:
             told: Any = orjson.loads(raw)
             if told["schema"] == LINES_SCHEMA and told["file"] == name:
                 digests += map(str, told["sha256"])
+            if len(digests) > _MOST_LINES:
+                raise EvidenceFault(f"{FOLDER}/{LINES}: tells of more lines than any run writes")
         except (orjson.JSONDecodeError, TypeError, KeyError):
             raise EvidenceFault(f"{FOLDER}/{LINES}: is damaged") from None
     return digests

@@ -129,13 +129,19 @@ class Evidence:
 
         :raises EvidenceFault: where it is damaged.
         """
-        number = 0
-        for number, raw in enumerate(unpacked_lines(self.folder / FOLDER / INDEX), 1):
-            yield read_line(raw, number)
         told = self.manifest.predicate.get("counts")
         promised = told.get("answers") if isinstance(told, dict) else None
+        if not isinstance(promised, int):
+            raise EvidenceFault(f"{FOLDER}/{MANIFEST}: does not say how many answers there are")
+        number = 0
+        for number, raw in enumerate(unpacked_lines(self.folder / FOLDER / INDEX), 1):
+            if number > promised:
+                break
+            yield read_line(raw, number)
         if number != promised:
-            raise EvidenceFault(f"the index: has {number} lines, not the {promised} that the manifest counts")
+            raise EvidenceFault(
+                f"the index: has {'more' if number > promised else number} lines, not the {promised} that the manifest counts"
+            )
 
     def places(self) -> Iterator[StoredPlace]:
         """Yield each place once its last line was read; those whose end never comes follow at the end.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -23,14 +23,15 @@ from auditor.evidence.lines import token_digest
 from auditor.model import rfc3339
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from auditor.aws.hearing import Answer
+    from auditor.evidence.lines import Line
 
 _LEVEL = 3
 """zstd's own default."""
-_WORTH_A_WRITE = 1024 * 1024
+_WORTH_A_WRITE = 256 * 1024
 """Bytes of frames and lines."""
 _NOTHING = sha256(b"").hexdigest()
 
@@ -46,11 +47,19 @@ class _Gathered:
 
 @dataclass(slots=True)
 class Waiting:
-    """What is to be written: parts of packs, by the pack's number, and lines of the index."""
+    """What is to be written: parts of packs, by the pack's number, and lines of the index.
 
-    frames: list[tuple[int, bytes]] = field(default_factory=list)
-    lines: list[bytes] = field(default_factory=list)
-    size: int = 0
+    Each gathered in one place: frames that lie about between the bodies that come and go would leave holes that no
+    other body fits in, and cost ten times their size.
+    """
+
+    packs: dict[int, bytearray] = field(default_factory=dict)
+    lines: bytearray = field(default_factory=bytearray)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.lines) + sum(map(len, self.packs.values()))
 
 
 @dataclass(slots=True)
@@ -60,6 +69,8 @@ class Counted:
     answers: int = 0
     pages: int = 0
     withheld: int = 0
+    withheld_pages: int = 0
+    """Of these: what follows from them can't be verified."""
     unanswered: int = 0
     """Calls that no whole answer came of."""
     bytes: int = 0
@@ -69,11 +80,17 @@ class Counted:
 class Recording:
     """The answers of one run."""
 
-    def __init__(self, public: Collection[str] = ()) -> None:
+    def __init__(
+        self, public: Collection[str] = (), *, gathered: int = GATHERED, pack_ends_at: int = PACK_ENDS_AT
+    ) -> None:
         """Begin.
 
         :param public: texts that are no secret, whatever else they are: an account's id as its ExternalId, say.
+        :param gathered: bytes of answers of one account and Region that become a frame.
+        :param pack_ends_at: bytes from which on the next frame begins another pack.
         """
+        self._most_gathered = gathered
+        self._pack_ends_at = pack_ends_at
         self._public = frozenset(public)
         self._places: dict[tuple[str | None, str | None], _Gathered] = {}
         self._asked_besides: Counter[tuple[str | None, str]] = Counter()
@@ -99,7 +116,7 @@ class Recording:
         gathered = self._places.get(place)
         if gathered is None:
             gathered = self._places[place] = _Gathered()
-        elif gathered.size + len(body) > GATHERED:
+        elif gathered.size + len(body) > self._most_gathered:
             # Before it is added, so that there is always an answer left to say that the place ends.
             self._frame(gathered, ends=False)
         gathered.lines.append(line)
@@ -115,10 +132,15 @@ class Recording:
         if gathered is not None:
             self._frame(gathered, ends=True)
 
-    def take_waiting(self) -> Waiting:
-        """Return what is to be written, which waits no more then."""
+    def take_waiting(self) -> dict[str, bytes | bytearray]:
+        """Return what is to be written, by the name of its file, and waits no more then; answers before their lines."""
         taken, self.waiting = self.waiting, Waiting()
-        return taken
+        parts: dict[str, bytes | bytearray] = {
+            pack_name(number): frames for number, frames in taken.packs.items()
+        }
+        if taken.lines:
+            parts[INDEX] = self._compressor.compress(taken.lines)
+        return parts
 
     def _checked(self, answer: Answer) -> tuple[bytes, dict[str, Any]]:
         asked, failure, body = answer.asked, answer.failure, answer.body
@@ -150,33 +172,51 @@ class Recording:
         }
         if holds_secret(_written(line), secrets, is_page=is_page):
             line |= dict.fromkeys(("request", "request_id", "error_code", "error_message"))
+        self._count(is_page, withheld, answer.status is None, len(body))
+        return body, line
+
+    def keep(self, frame: bytes, lines: Sequence[Line]) -> None:
+        """Take a frame that was written before, with its lines."""
+        where = self._put(frame)
+        for line in lines:
+            key = line.account_id, line.source
+            if line.region is None:
+                self._asked_besides[key] = max(self._asked_besides[key], line.seq + 1)
+            self._count(line.page is not None, line.withheld, line.status is None, line.length)
+            self._add({"schema": ANSWER_SCHEMA, **asdict(line), **where})
+
+    def _count(self, is_page: bool, withheld: bool, unanswered: bool, length: int) -> None:  # noqa: FBT001
         counted = self.counted
         counted.answers += 1
         counted.pages += is_page
         counted.withheld += withheld
-        counted.unanswered += answer.status is None
-        counted.bytes += len(body)
-        return body, line
+        counted.withheld_pages += withheld and is_page
+        counted.unanswered += unanswered
+        counted.bytes += length
 
     def _frame(self, gathered: _Gathered, *, ends: bool) -> None:
-        waiting = self.waiting
-        where: dict[str, Any] = {"pack": None, "frame": None, "frame_length": None}
-        if gathered.size:
-            frame = self._compressor.compress(b"".join(gathered.bodies))
-            if self._position >= PACK_ENDS_AT:
-                self._pack, self._position = self._pack + 1, 0
-            where = {"pack": pack_name(self._pack), "frame": self._position, "frame_length": len(frame)}
-            waiting.frames.append((self._pack, frame))
-            waiting.size += len(frame)
-            self._position += len(frame)
+        frame = self._compressor.compress(b"".join(gathered.bodies)) if gathered.size else b""
+        where = self._put(frame)
         at, last = 0, len(gathered.lines) - 1
         for number, line in enumerate(gathered.lines):
-            line.update(where, at_in_frame=at if gathered.size else None, place_ends=ends and number == last)
+            line.update(where, at_in_frame=at if frame else None, place_ends=ends and number == last)
             at += line["length"]
-            written = _written(line)
-            waiting.lines.append(written)
-            waiting.size += len(written)
+            self._add(line)
         gathered.bodies, gathered.lines, gathered.size = [], [], 0
+
+    def _put(self, frame: bytes) -> dict[str, Any]:
+        """Put a frame after those before it, and return where that is; an empty one is nowhere."""
+        if not frame:
+            return {"pack": None, "frame": None, "frame_length": None}
+        if self._position >= self._pack_ends_at:
+            self._pack, self._position = self._pack + 1, 0
+        self.waiting.packs.setdefault(self._pack, bytearray()).extend(frame)
+        at, self._position = self._position, self._position + len(frame)
+        return {"pack": pack_name(self._pack), "frame": at, "frame_length": len(frame)}
+
+    def _add(self, line: dict[str, Any]) -> None:
+        self.waiting.lines += _written(line)
+        self.waiting.lines += b"\n"
 
 
 class Files:
@@ -186,21 +226,22 @@ class Files:
         """Make the folder, which must not be there."""
         folder.mkdir()
         self._folder = folder
-        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         self._open: dict[str, Any] = {}
         self._digests: dict[str, Any] = {}
         self._file(INDEX)
 
-    def write(self, waiting: Waiting) -> None:
-        """Write what waits: the answers before the lines that tell of them."""
-        for number, frame in waiting.frames:
-            self.add(pack_name(number), frame)
-        if waiting.lines:
-            self.add_packed(INDEX, b"\n".join(waiting.lines) + b"\n")
+    def write(self, parts: Mapping[str, bytes | bytearray]) -> None:
+        """Write what waits."""
+        for name, part in parts.items():
+            self.add(name, part)
 
     def add_packed(self, name: str, data: bytes) -> None:
         """Add to a file, as a frame of its own."""
-        self.add(name, self._compressor.compress(data))
+        self.add(name, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data))
+
+    def moved(self, folder: Path) -> None:
+        """Take note that the folder is another: packs that are begun go there."""
+        self._folder = folder
 
     def sync(self) -> None:
         """Bring to the disk what was written."""
@@ -225,7 +266,7 @@ class Files:
         """Return the SHA-256 of what each file holds, in hex, by its name."""
         return {name: digest.hexdigest() for name, digest in sorted(self._digests.items())}
 
-    def add(self, name: str, data: bytes) -> None:
+    def add(self, name: str, data: bytes | bytearray) -> None:
         """Add to a file."""
         file = self._file(name)
         rest = memoryview(data)

@@ -8,6 +8,7 @@ from auditor.errors import EvidenceFault
 from auditor.evidence.completeness import completeness_faults
 from auditor.evidence.files import chain_faults, file_faults, signature_faults
 from auditor.evidence.reading import Evidence
+from auditor.evidence.totals import total_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,6 +41,7 @@ def faults_of(
     yield from signature_faults(evidence, key, allow_unsigned=allow_unsigned)
     yield from file_faults(evidence)
     yield from chain_faults(evidence, after)
+    yield from total_faults(evidence)
     yield from completeness_faults(evidence)
     if follow is not None:
         yield from follow(evidence)

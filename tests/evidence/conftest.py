@@ -12,6 +12,7 @@ import pytest
 import auditor
 from auditor.audit import EvidenceOptions
 from auditor.simulator.estate import generate
+from auditor.simulator.faults import Fault, FaultKind
 from auditor.simulator.server import serve_in_thread
 from tests.evidence.relay import relay
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from auditor.audit import Result
     from auditor.simulator.estate import Estate
-    from auditor.simulator.faults import Fault
     from auditor.simulator.server import Running
 
 REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-3")
@@ -62,28 +62,45 @@ def estate_of(**how: Any) -> Estate:
 @pytest.fixture
 def record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Record]:
     with ExitStack() as clean_up:
+        yield _recording(tmp_path, monkeypatch, clean_up)
 
-        def run(
-            *faults: Fault,
-            estate: Estate | None = None,
-            extra: str = "",
-            options: EvidenceOptions | None = None,
-            change: Callable[[bytes, dict[str, str]], bytes] | None = None,
-            folder: str = "run",
-            **how: Any,
-        ) -> Recorded:
-            estate = estate or estate_of()
-            running = clean_up.enter_context(serve_in_thread(estate, faults=faults))
-            passing = clean_up.enter_context(relay(running.url, change))
-            for name, value in (running.environ | {"AWS_ENDPOINT_URL": passing.url}).items():
-                monkeypatch.setenv(name, value)
-            path = tmp_path / "accounts.yaml"
-            path.write_text(estate.accounts_yaml() + extra, "utf-8")
-            config = auditor.load_config(path)
-            asked = auditor.RunOptions(
-                folder=tmp_path / folder, evidence=options or EvidenceOptions(), min_coverage=0, **how
-            )
-            result = anyio.run(auditor.run, config, asked)
-            return Recorded(tmp_path / folder, result, running, passing.sent)
 
-        yield run
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
+    """An eventful night, recorded once; not to be changed."""
+    faults = (
+        Fault(FaultKind.THROTTLE, region="us-east-1", page=2, times=1),
+        Fault(FaultKind.ACCESS_DENIED, region="ap-southeast-3"),
+        Fault(FaultKind.REGION_SETUP_IN_PROGRESS, region="eu-west-1", page=3),
+    )
+    with ExitStack() as clean_up, pytest.MonkeyPatch.context() as monkeypatch:
+        record = _recording(tmp_path_factory.mktemp("recorded"), monkeypatch, clean_up)
+        estate = estate_of(accounts=2, records_per_target=15, page_size=5, afterlife=True)
+        yield record(*faults, estate=estate, formats=(auditor.FormatRequest("json"),))
+
+
+def _recording(folder: Path, monkeypatch: pytest.MonkeyPatch, clean_up: ExitStack) -> Record:
+    def run(
+        *faults: Fault,
+        estate: Estate | None = None,
+        extra: str = "",
+        options: EvidenceOptions | None = None,
+        change: Callable[[bytes, dict[str, str]], bytes] | None = None,
+        into: str = "run",
+        **how: Any,
+    ) -> Recorded:
+        estate = estate or estate_of()
+        running = clean_up.enter_context(serve_in_thread(estate, faults=faults))
+        passing = clean_up.enter_context(relay(running.url, change))
+        for name, value in (running.environ | {"AWS_ENDPOINT_URL": passing.url}).items():
+            monkeypatch.setenv(name, value)
+        path = folder / "accounts.yaml"
+        path.write_text(estate.accounts_yaml() + extra, "utf-8")
+        config = auditor.load_config(path)
+        asked = auditor.RunOptions(
+            folder=folder / into, evidence=options or EvidenceOptions(), min_coverage=0, **how
+        )
+        result = anyio.run(auditor.run, config, asked)
+        return Recorded(folder / into, result, running, passing.sent)
+
+    return run

@@ -19,6 +19,11 @@ def unpacked(folder: Path) -> dict[str, bytes]:
     }
 
 
+def unpacked_file(path: Path) -> bytes:
+    """Return what stands in one packed file."""
+    return _plain(path.read_bytes(), packed=True)
+
+
 def _plain(raw: bytes, *, packed: bool) -> bytes:
     if not packed:
         return raw
