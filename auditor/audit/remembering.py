@@ -158,6 +158,10 @@ class Memory:
         reports = await deliver(self._history.outbox, destinations, dead_letters, within)
         return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
 
+    async def exits_with(self, exit_code: int) -> None:
+        """Note how the run ends, now that it is known what could not be delivered."""
+        await self._try(self._run.exits_with, exit_code, otherwise=None)
+
     async def let_go(self, keep: Path) -> None:
         """Close the history, and put it back where it was fetched from.
 
