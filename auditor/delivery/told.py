@@ -30,6 +30,8 @@ _OCSF_SEVERITIES = {
 class Told:
     """An event in the few words that receivers index it by; None where it does not say."""
 
+    schema: str | None
+    """What the body is, and in which version."""
     severity: Severity
     """A finding's own. Of a gap `high`, for nobody looked there, or `low` where that is accepted; of a run `info`, or
     `high` where it could not do all of its work."""
@@ -51,6 +53,7 @@ def told_of(due: Due) -> Told:
 def _of_ours(due: Due, body: dict[str, Any]) -> Told:
     regions = body.get("regions")
     return Told(
+        schema=_text(body.get("schema")),
         severity=_severity(due.event.kind, body),
         time=_parsed(body.get("observed_at") or body.get("finished_at")),
         gap_id=_text(body.get("gap_id")),
@@ -67,7 +70,9 @@ def _of_ocsf(due: Due, body: dict[str, Any]) -> Told:
     milliseconds = body.get("time")
     is_gap = due.event.kind == GAP
     severity = _OCSF_SEVERITIES.get(body.get("severity_id", 0))
+    version = _text(_mapping(body, "metadata").get("version"))
     return Told(
+        schema=f"ocsf/{version}" if version else "ocsf",
         severity=severity or _severity(due.event.kind, {}),
         time=datetime.fromtimestamp(milliseconds / 1000, UTC) if isinstance(milliseconds, int) else None,
         gap_id=uid if is_gap else None,
