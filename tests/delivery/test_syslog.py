@@ -356,13 +356,39 @@ async def test_a_receiver_that_closes_with_something_unread_has_not() -> None:
     assert receipt.why.startswith("the connection broke before the receiver had read all: ")
 
 
+async def test_a_receiver_that_dies_after_it_has_read_all_has_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+
+        def read_and_die() -> None:
+            connection, _ = listening.accept()
+            with connection:
+                while connection.recv(64 * 1024):
+                    pass
+                listening.close()
+
+        async with anyio.create_task_group() as group, _over_tcp(port) as siem:
+            group.start_soon(to_thread.run_sync, read_and_die)
+            (receipt,) = await siem.send([_due()])
+
+    assert isinstance(receipt, Later)
+    assert "Connect call failed" in receipt.why
+
+
 async def test_a_receiver_that_ends_its_side_first_has_not() -> None:
+    ended = anyio.Event()
+
     async def serve(stream: anyio.abc.ByteStream) -> None:
         await stream.send_eof()
+        ended.set()
         await _read_all(stream)
 
-    # More than the kernel holds, so that the end of the one comes before that of the other.
-    receipt = await _sent_to(serve, bodies=2_000)
+    async with (
+        _serving(serve) as listener,
+        await anyio.connect_tcp("127.0.0.1", _port(listener)) as stream,
+    ):
+        await ended.wait()
+        receipt = await over_tcp(stream, [b"x"])
     assert receipt == Later("the receiver closed the connection before it had read all")
 
 
