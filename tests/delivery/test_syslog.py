@@ -195,18 +195,21 @@ async def test_what_is_larger_than_the_receiver_takes_is_cut_to_its_size(
 ) -> None:
     rsyslog.clear()
     whole, cut = finding(1), finding(2, message="é" * 9_000, evidence={"disks": "x" * 5_000})
-    post.fill([whole, cut, finding(3, resource_name="n" * 9_000)])
+    # The last is small enough until it is written in ASCII.
+    too_large = [finding(3, resource_name="n" * 9_000), finding(4, resource_name="é" * 1_000)]
+    post.fill([whole, cut, *too_large])
 
     report = await post.send(_over_tcp(rsyslog.port, max_bytes=4_096))
 
-    assert (report.taken, report.refused, report.left) == (2, 1, 0)
+    assert (report.taken, report.refused, report.left) == (2, 2, 0)
     texts = [json.loads(each["text"]) for each in rsyslog.messages(2)]
     assert [each.get("truncated", False) for each in texts] == [False, True]
     assert texts[1]["evidence"] == {}
     assert texts[1]["message"] == "é" * (len(texts[1]["message"]) - 1) + "…"
     assert max(len(each["raw"].encode()) for each in rsyslog.messages(2)) <= 4_096
-    (letter,) = post.dead_letters()
-    assert letter["event"]["resource_name"] == "n" * 9_000
+    letters = {each["event"]["resource_name"]: each["reason"] for each in post.dead_letters()}
+    assert set(letters) == {each.resource_name for each in too_large}
+    assert letters["é" * 1_000] == "it is larger than max_bytes, 4096, even when cut"
 
 
 def test_an_event_whose_body_is_ocsf_is_told_by_the_same_words() -> None:
