@@ -1,19 +1,16 @@
-"""Syslog to a real rsyslogd, whose own parser says what came; and to receivers that do what it does not."""
+"""Syslog to a real rsyslogd, whose own parser says what came."""
 
 from __future__ import annotations
 
 import json
 import signal
 import socket
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from anyio import to_thread
-from anyio.abc import SocketAttribute
-from anyio.streams.tls import TLSListener
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -23,17 +20,16 @@ from cryptography.hazmat.primitives.serialization import (
 from pydantic import ValidationError
 
 from auditor.delivery import Later, Taken, gap_events, run_event
-from auditor.delivery.until_closed import over_tcp
 from auditor.errors import UsageError
 from auditor.history import Due, Event
 from auditor.model import EXPORT_RECORDS, Failure, Outcome, Reason, Severity, Status, Target, Verdict
-from tests.delivery.certificates import certificate_in, server_tls
+from tests.delivery.certificates import certificate_in
 from tests.delivery.conftest import Post, findings, made, names
 from tests.delivery.rsyslog import Rsyslog, driver_of, rsyslogd
 from tests.history.conftest import REGION, account, finding
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from auditor.delivery import Receipt
@@ -317,136 +313,6 @@ async def test_a_daemon_that_is_killed_amid_a_batch_gets_the_rest_and_that_batch
     assert 2_000 - at_the_end <= left == report.taken
     assert {json.loads(each["text"])["resource_name"] for each in said} == set(names(1, 2_000))
     assert len({json.loads(each["parsed"])["auditor@32473"]["event_id"] for each in said}) == 2_000
-
-
-Serve: TypeAlias = "Callable[[anyio.abc.ByteStream], Awaitable[None]]"
-
-
-@asynccontextmanager
-async def _serving(serve: Serve, tls: Path | None = None) -> AsyncIterator[Any]:
-    """Serve connections on a port of their own; yield what listens."""
-
-    async def served(stream: anyio.abc.ByteStream) -> None:
-        async with stream:
-            await serve(stream)
-
-    (tcp,) = (await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)).listeners
-    listener = TLSListener(tcp, server_tls(tls), standard_compatible=False) if tls else tcp
-    async with listener, anyio.create_task_group() as group:
-        group.start_soon(listener.serve, served)
-        yield tcp
-        group.cancel_scope.cancel()
-
-
-def _port(listener: Any) -> int:
-    return int(listener.extra_attributes[SocketAttribute.local_port]())
-
-
-async def _sent_to(serve: Serve, *, tls: Path | None = None, bodies: int = 1, **settings: Any) -> Any:
-    async with _serving(serve, tls) as listener:
-        port = _port(listener)
-        siem = _over_tls(port, tls, **settings) if tls else _over_tcp(port, **settings)
-        async with siem:
-            batch = [_due(number, text="x" * 5_000) for number in range(bodies)]
-            (receipt,) = set(await siem.send(batch))
-    return receipt
-
-
-async def _read_all(stream: anyio.abc.ByteStream) -> None:
-    async for _ in stream:
-        pass
-
-
-async def test_a_receiver_that_reads_all_and_closes_has_taken_it() -> None:
-    assert await _sent_to(_read_all, bodies=400) == Taken()
-
-
-async def test_a_receiver_that_closes_with_something_unread_has_not() -> None:
-    async def serve(stream: anyio.abc.ByteStream) -> None:
-        await stream.receive(100)
-
-    receipt = await _sent_to(serve, bodies=2_000)
-    assert isinstance(receipt, Later)
-    assert receipt.why.startswith("the connection broke before the receiver had read all: ")
-
-
-async def test_a_receiver_that_dies_after_it_has_read_all_has_not() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port = listening.getsockname()[1]
-
-        def read_and_die() -> None:
-            connection, _ = listening.accept()
-            with connection:
-                while connection.recv(64 * 1024):
-                    pass
-                listening.close()
-
-        async with anyio.create_task_group() as group, _over_tcp(port) as siem:
-            group.start_soon(to_thread.run_sync, read_and_die)
-            (receipt,) = await siem.send([_due()])
-
-    assert isinstance(receipt, Later)
-    assert "Connect call failed" in receipt.why
-
-
-async def test_a_receiver_that_ends_its_side_first_has_not() -> None:
-    ended = anyio.Event()
-
-    async def serve(stream: anyio.abc.ByteStream) -> None:
-        await stream.send_eof()
-        ended.set()
-        await _read_all(stream)
-
-    async with (
-        _serving(serve) as listener,
-        await anyio.connect_tcp("127.0.0.1", _port(listener)) as stream,
-    ):
-        await ended.wait()
-        receipt = await over_tcp(stream, [b"x"])
-    assert receipt == Later("the receiver closed the connection before it had read all")
-
-
-async def test_an_end_that_comes_while_something_is_on_the_way_proves_nothing() -> None:
-    ended = anyio.Event()
-
-    async def serve(stream: anyio.abc.ByteStream) -> None:
-        await ended.wait()
-        await stream.send_eof()
-        await anyio.sleep_forever()
-
-    class Announcing:
-        """A stream that lets the receiver know when we have ended our side."""
-
-        def __init__(self, inner: Any) -> None:
-            self._inner = inner
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._inner, name)
-
-        async def send_eof(self) -> None:
-            await self._inner.send_eof()
-            ended.set()
-
-    async with _serving(serve) as listener:
-        # What it does not read stays on our side, but for these bytes.
-        listening = listener.extra_attributes[SocketAttribute.raw_socket]()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-        async with await anyio.connect_tcp("127.0.0.1", _port(listener)) as stream:
-            receipt = await over_tcp(cast("Any", Announcing(stream)), [b"x" * 1_000_000])
-    assert receipt == Later("the receiver closed the connection before it had read all")
-
-
-@pytest.mark.parametrize("tls", [False, True])
-async def test_a_server_of_http_on_that_port_takes_nothing(*, tls: bool, tmp_path: Path) -> None:
-    async def serve(stream: anyio.abc.ByteStream) -> None:
-        await stream.receive()
-        await stream.send(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n")
-        await _read_all(stream)
-
-    receipt = await _sent_to(serve, tls=certificate_in(tmp_path) if tls else None)
-    assert isinstance(receipt, Later)
-    if not tls:
-        assert "something answered, which no receiver of syslog does: HTTP/1.1 400 Bad" in receipt.why
 
 
 # TLS
