@@ -43,7 +43,7 @@ def test_a_job_is_what_its_runner_s_schema_says(job: str) -> None:
 
 
 def test_zizmor_finds_nothing_in_the_workflow() -> None:
-    asked = [BIN / "zizmor", "--offline", "--persona", "pedantic", NIGHTLY / "github-actions.yml"]
+    asked = [str(BIN / "zizmor"), "--offline", "--persona", "pedantic", str(NIGHTLY / "github-actions.yml")]
     ended = subprocess.run(asked, check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout
 
