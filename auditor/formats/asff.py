@@ -126,7 +126,7 @@ class OutputFormat(Format):
         why = accepted_text(gap.accepted) if gap.accepted else gap.text
         return {
             **self._finding(
-                known_as=gap.gap_id,
+                known_as=gap.part_id,
                 generator=f"coverage/{gap.kind}",
                 account_id=account,
                 account_name=gap.account_name,
@@ -154,6 +154,7 @@ class OutputFormat(Format):
             "ProductFields": self._fields(
                 {
                     "event_id": gap.event_id,
+                    "gap_id": gap.gap_id,
                     "source": gap.source,
                     "verdict": gap.verdict,
                     "reason": gap.reason,

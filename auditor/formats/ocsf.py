@@ -153,7 +153,7 @@ class OutputFormat(Format):
             "message": cut(gap.text, _LONGEST),
             "status_detail": cut(accepted or f"coverage gap: {gap.reason or gap.kind}", _LONGEST),
             "finding_info": {
-                "uid": gap.gap_id,
+                "uid": gap.part_id,
                 "title": gap.title,
                 "desc": cut(gap.text, _LONGEST),
                 "types": ["Coverage gap"],

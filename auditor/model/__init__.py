@@ -35,6 +35,7 @@ from auditor.model.finding import (
     event_id,
     finding_id,
 )
+from auditor.model.gap import UNJUDGED, UNREAD, gap_id, shared_failures
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, KeptRecord, SnapshotSource, rfc3339
 from auditor.model.target import (
     ASKED_BESIDES,
@@ -88,6 +89,8 @@ __all__ = [
     "SNAPSHOT_PERMISSIONS",
     "SOURCES_OF_FACTS",
     "STACK_RECORDS",
+    "UNJUDGED",
+    "UNREAD",
     "VOLUMES",
     "Absent",
     "Accepted",
@@ -123,10 +126,12 @@ __all__ = [
     "epoch",
     "event_id",
     "finding_id",
+    "gap_id",
     "is_loopback",
     "is_plain",
     "known",
     "rfc3339",
+    "shared_failures",
     "shown",
     "stored_gb",
 ]
