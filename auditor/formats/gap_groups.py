@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from auditor.formats.gaps import GapKind, digest, gaps_of_targets
+from auditor.formats.gaps import UNJUDGED_TITLE, UNREAD_TITLE, GapKind, digest, gaps_of_targets
 from auditor.model import gap_id, shown
 
 if TYPE_CHECKING:
@@ -95,20 +95,20 @@ def gaps_told(
         yield group.told(run_id, observed_at)
 
 
-def gap_text(told: Mapping[str, Any]) -> str:
-    """Return what an `auditor.gap/1` says as one sentence for people, fit to be shown.
+def gap_said(told: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what an `auditor.gap/1` says to people: its title, and one sentence, fit to be shown.
 
-    What an earlier auditor has put into an outbox has neither a kind nor a policy.
+    What an earlier auditor has put into an outbox has no `kind`.
     """
     where = f"in account {told['account_id']}, {_listed(told['regions'])}"
     if told.get("kind") == GapKind.UNJUDGED:
         said = f"{told['policy']} could not judge {told['records']} record(s) {where}: they do not say what it needs"
-        return shown(said)
+        return UNJUDGED_TITLE, shown(said)
     if told["account_id"] is None:
-        where = f"in {len(told['accounts'])} account(s)"
-    what = told["source"] or f"{told['targets']} target(s)"
+        where = f"in {len(told['accounts'])} accounts"
+    what = told["source"] or f"{told['targets']} targets"
     why = ": ".join(str(told[key]) for key in ("reason", "error_code", "error_message") if told[key])
-    return shown(f"{what} could not be read to the end {where}: {why}")
+    return UNREAD_TITLE, shown(f"{what} could not be read to the end {where}: {why}")
 
 
 def _listed(regions: list[str]) -> str:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from auditor.formats.start import RunStart
 
 
+UNREAD_TITLE, UNJUDGED_TITLE = "Could not be audited", "Could not be judged"
+
+
 class GapKind(StrEnum):
     """Why something was not seen."""
 
@@ -104,7 +107,7 @@ def _unread(run_id: str, line: Mapping[str, Any]) -> Gap:
         GapKind.UNREAD,
         line["gap_id"],
         *_ids(run_id, GapKind.UNREAD, line),
-        title="Could not be audited",
+        title=UNREAD_TITLE,
         text=text,
         **_of_line(line),
         verdict=str(line["verdict"]),
@@ -121,7 +124,7 @@ def _unjudged(run_id: str, line: Mapping[str, Any], policy: str, records: int) -
         GapKind.UNJUDGED,
         gap_id(line["account_id"], line["source"], UNJUDGED, policy),
         *_ids(run_id, GapKind.UNJUDGED, line, policy),
-        title="Could not be judged",
+        title=UNJUDGED_TITLE,
         text=shown(f"{policy} could not judge {records} record(s) {where}: they do not say what it needs"),
         **_of_line(line),
         verdict=str(line["verdict"]),

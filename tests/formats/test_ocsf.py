@@ -14,6 +14,7 @@ from auditor.model import Severity
 from tests.formats.made import (
     COVERAGE,
     EVERY_STATUS,
+    FAILED,
     FIRST_SEEN,
     GAPS,
     HOSTILE,
@@ -21,6 +22,7 @@ from tests.formats.made import (
     LONG_FINDING,
     START,
     SUBSET,
+    coverage_line,
     finding,
     written,
 )
@@ -158,6 +160,16 @@ def test_a_gap_is_unknown_and_never_a_pass() -> None:
     assert [event["status"] for event in made] == ["Unknown", "Unknown", "Suppressed", "Unknown", "Unknown"]
     assert len({event["metadata"]["uid"] for event in made}) == GAPS
     assert made[0]["unmapped"]["gap"]["error_message"] == HOSTILE.replace("\ud800", r"\ud800")
+
+
+def test_the_regions_of_a_gap_are_one_event() -> None:
+    regions = ["eu-west-1", "eu-west-2", "us-east-1", "us-west-2"]
+    (event,) = events(coverage=[coverage_line(**FAILED | {"region": region}) for region in regions])
+    assert event["unmapped"]["gap"]["regions"] == regions
+    assert event["unmapped"]["gap"]["targets"] == 4
+    assert event["finding_info"]["uid"] == event["unmapped"]["gap"]["gap_id"]
+    assert "in account 444455556666, eu-west-1, eu-west-2, us-east-1 and 1 more: " in event["message"]
+    assert "region" not in event["cloud"]
 
 
 def test_a_subset_says_so_in_every_event_and_in_one_of_its_own() -> None:
