@@ -2,7 +2,8 @@
 
 A finding loses its `evidence` first, then the end of its `message`. A gap loses the end of its `error_message`; the
 event of a run loses what is listed one by one: `scope`'s lists, and those of `waivers` and `accepted_gaps`. What was
-cut says so: `truncated` is true. What is too large even so is not sent, and is a dead letter.
+cut says so: `truncated` is true. What is too large even so is not sent, and is a dead letter. An event that is told in
+another form is cut in the same way before it is put into that form.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ import orjson
 from auditor.formats import encoded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from auditor.delivery.forms import Say
     from auditor.history import Event
 
 _LONG_TEXT = {"auditor.finding/1": "message", "auditor.gap/1": "error_message"}
@@ -25,23 +27,39 @@ _SHORTEST = 64
 """Characters of a text that are left at the least."""
 
 
-def body_of(event: Event) -> bytes:
-    """Return the event as it is sent: one line of JSON, in which nothing hostile is left unescaped."""
+def body_of(event: Event, say: Say | None = None) -> bytes:
+    """Return the event as it is sent: one line of JSON, in which nothing hostile is left unescaped.
+
+    :param say: puts it into the form that its destination is told in.
+    """
+    if say is not None:
+        return encoded(say(orjson.loads(event.body)))
     if event.body.isascii() and b"\x7f" not in event.body:
         return event.body  # as nearly all is
     return encoded(orjson.loads(event.body))
 
 
-def fitted(body: bytes, most: int) -> bytes | None:
-    """Return the event within `most` bytes, cut where it has to be; None where that can't be done."""
-    if len(body) <= most:
+def fitted(body: bytes, most: int, say: Say | None = None) -> bytes | None:
+    """Return the event within `most` bytes, cut where it has to be; None where that can't be done.
+
+    :param body: as the outbox has it, or as `body_of` returns it where nothing is said of a form.
+    """
+    if say is None and len(body) <= most:
         return body
+
+    def said(told: dict[str, Any]) -> bytes:
+        return encoded(told if say is None else say(told))
+
     told: dict[str, Any] = orjson.loads(body)
+    if say is not None and len(whole := said(told)) <= most:
+        return whole
     told["truncated"] = True
-    return next((cut for cut in map(encoded, _ever_less(told, most)) if len(cut) <= most), None)
+    return next((cut for cut in map(said, _ever_less(told, most, said)) if len(cut) <= most), None)
 
 
-def _ever_less(told: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
+def _ever_less(
+    told: dict[str, Any], most: int, said: Callable[[dict[str, Any]], bytes]
+) -> Iterator[dict[str, Any]]:
     schema = told["schema"]
     if schema == "auditor.run/1":
         for key in ("waivers", "accepted_gaps", "scope"):
@@ -55,7 +73,7 @@ def _ever_less(told: dict[str, Any], most: int) -> Iterator[dict[str, Any]]:
     text = told.get(key)
     if not isinstance(text, str):
         return
-    over = len(encoded(told)) - most
+    over = len(said(told)) - most
     # A character is a byte at the least: so many have to go, and perhaps more where what is left is no ASCII.
     keep = max(len(text) - over - len(_ELLIPSIS.encode()), _SHORTEST)
     while True:

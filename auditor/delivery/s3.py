@@ -9,6 +9,7 @@ from pydantic import Field
 
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
+from auditor.delivery.forms import FreeForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _MEBIBYTE = 1024 * 1024
 
 
-class Settings(AmazonSettings):
+class Settings(FreeForm, AmazonSettings):
     """The settings of a bucket."""
 
     # Amazon S3 user guide, "General purpose bucket naming rules".

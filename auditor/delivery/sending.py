@@ -85,7 +85,7 @@ class Delivery:
         self._store = store
         self._pause = pause or _back_off
         self._name = destination.name
-        self._batcher = Batcher(destination.limits)
+        self._batcher = Batcher(destination.limits, destination.say)
         self._at_once = max(_LEAST_READ, destination.limits.events)
         self._taken = 0
         self._refused = 0
@@ -148,12 +148,12 @@ class Delivery:
     async def _send_all(self, due: Sequence[Due]) -> bool:
         """Send these events, which follow one another; say whether there was one to send."""
         self._whole = {each.position: each for each in due}
-        fit, too_large = self._batcher.fitted(due)
-        if too_large:
-            await self._bury(too_large)
+        fit, unfit = self._batcher.fitted(due)
+        if unfit:
+            await self._bury(unfit)
         held: set[str] = set()
         """Findings of which something was not taken: what follows about them waits."""
-        sent = bool(too_large)
+        sent = bool(unfit)
         for batch in self._batcher.batches(fit):
             rest = [each for each in batch if each.event.finding_id not in held and not self._waits(each)]
             if rest:

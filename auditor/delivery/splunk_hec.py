@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from pydantic import Field
 
 from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken
+from auditor.delivery.forms import FreeForm, seconds_of
 from auditor.delivery.http import HttpSettings, Poster
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _INVALID = frozenset({5, 6, 12, 13, 15})
 _BAD_REQUEST = 400
 
 
-class Settings(HttpSettings):
+class Settings(FreeForm, HttpSettings):
     """The settings of a collector; `url` is its base, without a path."""
 
     token_env: str | None = Field(default=None, description="The environment variable that holds the token.")
@@ -91,7 +91,7 @@ class Kind(Destination[Settings]):
         }
         if self.settings.index is not None:
             envelope["index"] = self.settings.index
-        if (seconds := _seconds(told.get("observed_at") or told.get("finished_at"))) is not None:
+        if (seconds := seconds_of(told)) is not None:
             envelope["time"] = seconds
         # The event's own bytes: they are escaped already.
         return orjson.dumps(envelope)[:-1] + b',"event":' + due.event.body + b"}"
@@ -119,10 +119,3 @@ def _code(body: bytes) -> int | None:
         return None
     code = told.get("code") if isinstance(told, dict) else None
     return code if isinstance(code, int) and not isinstance(code, bool) else None
-
-
-def _seconds(time: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(time)).timestamp()
-    except ValueError:
-        return None

@@ -35,11 +35,15 @@ def document(finding: Finding) -> bytes:
 
 def read_finding(body: bytes) -> Finding:
     """Return the finding that `document` has written."""
-    told: dict[str, Any] = orjson.loads(body)
+    return finding_of(orjson.loads(body))
+
+
+def finding_of(told: Mapping[str, Any]) -> Finding:
+    """Return the finding that is told as `auditor.finding/1`."""
     waiver, cost, resolution = told["waiver"], told["cost"], told["resolution"]
     return Finding(
-        **told
-        | {
+        **{
+            **told,
             "severity": Severity(told["severity"]),
             "status": Status(told["status"]),
             "controls": tuple(Control(**each) for each in told["controls"]),

@@ -15,6 +15,7 @@ from auditor.errors import UsageError
 from auditor.history import Due, Event
 from tests.delivery.conftest import Post, findings, made, names
 from tests.delivery.receiver import Asked, http, receiving
+from tests.formats.ocsf_schemas import VERSIONS, validate
 from tests.history.conftest import finding
 
 if TYPE_CHECKING:
@@ -97,6 +98,25 @@ async def test_a_run_is_put_into_the_bucket_as_json_lines(post: Post, aws: Any) 
         names(1, 1),
     ]
     assert (report.taken, report.fault) == (4, None)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_bucket_is_told_in_ocsf_where_it_is_asked_for(post: Post, aws: Any, version: str) -> None:
+    s3 = aws("s3")
+    bucket = f"audit-ocsf-{version}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    post.fill(findings(3, observed_at="2026-11-25T01:00:00Z"))
+
+    how: dict[str, Any] = {"bucket": bucket, "region": REGION, "format": "ocsf", "ocsf_version": version}
+    report = await post.send(made("s3", **how))
+
+    (key,) = (each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"])
+    events = _lines(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    for event in events:
+        validate(event)
+    assert [each["resources"][0]["name"] for each in events] == names(1, 3)
+    assert {each["metadata"]["version"] for each in events} == {version}
+    assert (report.taken, report.fault) == (3, None)
 
 
 async def test_an_object_that_is_put_twice_is_the_same_and_another_never_takes_its_place(aws: Any) -> None:
@@ -270,6 +290,20 @@ async def test_entries_of_eventbridge_are_told_apart_by_their_type(post: Post, a
     assert (report.taken, report.fault) == (2, None)
     assert told["detail"]["resource_name"] == "export-1"
     assert told["resources"] == [finding(1).resource_arn]
+
+
+@pytest.mark.parametrize("form", ["json", "ocsf"])
+async def test_an_entry_names_what_it_is_about_in_either_form(
+    monkeypatch: pytest.MonkeyPatch, post: Post, form: str
+) -> None:
+    post.fill(findings(1, observed_at="2026-11-25T01:00:00Z"))
+    asked: list[Asked] = []
+    async with _answering(monkeypatch, _json({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}), asked):
+        await post.send(made("eventbridge", region=REGION, format=form))
+    (entry,) = json.loads(asked[0].body)["Entries"]
+    assert entry["Resources"] == [finding(1).resource_arn]
+    assert entry["DetailType"] == "Auditor Finding"
+    assert ("class_uid" in json.loads(entry["Detail"])) == (form == "ocsf")
 
 
 async def test_an_entry_that_eventbridge_did_not_take_is_sent_again_alone(

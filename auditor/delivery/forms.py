@@ -1,0 +1,104 @@
+"""How events are told: as JSON of ours, or in OCSF; the outbox keeps the first, and the second is made of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from auditor import __version__
+from auditor.config import DestinationSettings
+from auditor.errors import Untellable, UsageError
+from auditor.formats.gap_groups import SCHEMA as GAP_SCHEMA
+from auditor.formats.gap_groups import gap_said
+from auditor.formats.ocsf_event import Dialect
+from auditor.formats.ocsf_finding import finding_event
+from auditor.formats.ocsf_gap import gap_event
+from auditor.formats.ocsf_run import run_event
+from auditor.history.documents import finding_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from auditor.config import Receiver
+    from auditor.formats import JudgedPolicy
+
+    Say: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any]]"
+    """Returns an event as it is told, made of that of the outbox, which may be cut: `truncated` is true then.
+
+    It raises `Untellable` for one that does not say what the form needs.
+    """
+
+_RUN_SCHEMA = "auditor.run/1"
+OcsfVersion = Literal["1.8.0", "1.6.0", "1.3.0"]
+
+
+class FreeForm(DestinationSettings):
+    """What a destination can be set to that takes any JSON: its settings class has this as one of its bases."""
+
+    format: Literal["json", "ocsf"] = Field(
+        default="json", description="json, as this documentation has it, or ocsf."
+    )
+    ocsf_version: OcsfVersion = Field(
+        default="1.8.0", description="With format: ocsf, the version that its receiver speaks."
+    )
+
+    @property
+    def dialect(self) -> str | None:
+        """The version of OCSF that it is told in."""
+        return self.ocsf_version if self.format == "ocsf" else None
+
+
+def say_of(receiver: Receiver, policies: Mapping[str, JudgedPolicy]) -> Say | None:
+    """Return how a destination is told; None is as the outbox has it.
+
+    :param policies: those that there are, by id, whose titles stand in what is told.
+    :raises UsageError: where its settings contradict one another.
+    """
+    settings = receiver.settings
+    if settings.dialect is not None:
+        return _in_ocsf(Dialect(settings.dialect, __version__, policies))
+    if "ocsf_version" in settings.model_fields_set:
+        raise UsageError(
+            f"destination {receiver.name}: ocsf_version stands without format: ocsf; write that, or remove it"
+        )
+    return None
+
+
+def _in_ocsf(dialect: Dialect) -> Say:
+    def say(told: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return _ocsf_event(dialect, dict(told))
+        except (KeyError, TypeError, ValueError) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise Untellable(f"it can't be told in OCSF {dialect.version}: {why}") from error
+
+    return say
+
+
+def _ocsf_event(dialect: Dialect, told: dict[str, Any]) -> dict[str, Any]:
+    beside = {"truncated": True} if told.pop("truncated", False) else {}
+    if told["schema"] == GAP_SCHEMA:
+        return gap_event(dialect, told, gap_said(told), beside)
+    if told["schema"] == _RUN_SCHEMA:
+        return run_event(dialect, told, beside)
+    return finding_event(dialect, finding_of(told), beside)
+
+
+def resource_of(told: Mapping[str, Any]) -> str | None:
+    """Return the ARN of what an event is about, in whatever form it is told."""
+    resources = told.get("resources") or [{}]
+    arn = told.get("resource_arn") or resources[0].get("uid")
+    return arn if isinstance(arn, str) else None
+
+
+def seconds_of(told: Mapping[str, Any]) -> float | None:
+    """Return when that was which an event tells of, in seconds since the epoch, in whatever form it is told."""
+    if isinstance(told.get("time"), int):
+        return float(told["time"]) / 1_000
+    try:
+        return datetime.fromisoformat(str(told.get("observed_at") or told.get("finished_at"))).timestamp()
+    except ValueError:
+        return None
