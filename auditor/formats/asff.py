@@ -58,7 +58,8 @@ class OutputFormat(Format):
     def _of_finding(self, finding: Finding) -> dict[str, Any]:
         policy = self.start.policies.get(finding.policy)
         title = policy.title if policy else finding.policy
-        return finding_of(finding, title=title, updated_at=finding.observed_at, fields=self._said)
+        # Of one that is not found this is the run that says so, and not the last that saw it.
+        return finding_of(finding, title=title, updated_at=self.start.started_at, fields=self._said)
 
     def _of_gap(self, gap: Gap, time: str, caller: str) -> Notice:
         accepted = gap.accepted
