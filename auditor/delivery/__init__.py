@@ -13,7 +13,7 @@ told may come twice, and never not at all: receivers drop the second copy by its
 """
 
 from auditor.delivery.catalogue import destination_settings, kinds, make_destinations
-from auditor.delivery.contract import Destination, Later, Limits, Receipt, Refused, Taken
+from auditor.delivery.contract import Destination, Later, Limits, Receipt, Refused, Taken, Undeliverable
 from auditor.delivery.dead_letters import DeadLetters
 from auditor.delivery.events import GAP, RUN, gap_events, run_event
 from auditor.delivery.sending import Delivery, Report
@@ -32,6 +32,7 @@ __all__ = [
     "Report",
     "Store",
     "Taken",
+    "Undeliverable",
     "destination_settings",
     "gap_events",
     "kinds",

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from typing import Self
 
     from auditor.config import Receiver
-    from auditor.delivery.contract import Receipt
 
 _REGION = "^[a-z]{2}(?:-[a-z]+)+-[0-9]+$"
 
@@ -72,7 +71,7 @@ class AmazonDestination(Destination[A]):
             )
         )
 
-    async def _call(self, method: str, **arguments: Any) -> dict[str, Any] | Receipt:
+    async def _call(self, method: str, **arguments: Any) -> dict[str, Any] | Refused | Later:
         """Return what the service answers, or what its refusal means to all that was sent."""
         try:
             return await self._sender.call(method, **arguments)

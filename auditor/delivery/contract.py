@@ -7,7 +7,7 @@ the business of `auditor.delivery.sending`, which also cuts what is too large an
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from auditor.config import DestinationSettings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from auditor.config import Receiver
     from auditor.delivery.forms import Say
-    from auditor.history import Due
+    from auditor.history import Due, Event
 
 S = TypeVar("S", bound=DestinationSettings)
 
@@ -34,6 +34,15 @@ class Refused:
     """The receiver will never take it as it is."""
 
     why: str
+    perhaps_spoiled: bool = field(default=True, compare=False)
+    """Whether it may be refused for another's sake that was sent with it: it is tried without, if all were refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """There is no place left where it could be told; it is a dead letter, as what is refused."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +54,7 @@ class Later:
     """Seconds that the receiver asks to be left alone."""
 
 
-Receipt: TypeAlias = "Taken | Refused | Later"
+Receipt: TypeAlias = "Taken | Refused | Undeliverable | Later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,13 @@ class Destination(ABC, Generic[S]):
     @abstractmethod
     def limits(self) -> Limits:
         """What it takes at once."""
+
+    def lane(self, event: Event) -> str | None:  # noqa: ARG002 -- what a kind looks at
+        """Return which of several ways an event takes, where there are several.
+
+        Events of two lanes are never in one batch; and where one lane is not taken, the others go on.
+        """
+        return None
 
     @abstractmethod
     async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:

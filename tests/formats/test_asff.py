@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from functools import cache
@@ -139,6 +140,13 @@ def test_a_finding_keeps_when_it_was_made_and_tells_when_it_was_seen() -> None:
     assert (one["CreatedAt"], one["UpdatedAt"]) == (FIRST_SEEN, "2025-03-01T12:00:00Z")
     (untracked,) = findings(EVERY_STATUS["untracked"])
     assert untracked["CreatedAt"] == untracked["UpdatedAt"]
+
+
+def test_a_finding_that_is_resolved_is_newer_than_when_it_was_last_seen() -> None:
+    # Security Hub ignores an update that is not: the finding would stay active.
+    (one,) = findings(dataclasses.replace(EVERY_STATUS["resource-gone"], observed_at="2025-02-28T12:00:00Z"))
+    assert one["UpdatedAt"] == START.started_at
+    assert one["RecordState"] == "ARCHIVED"
 
 
 def test_what_asff_has_no_place_for_stands_in_the_products_fields() -> None:
