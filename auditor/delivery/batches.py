@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from auditor.delivery.events import RUN
@@ -44,9 +45,10 @@ class Batcher:
         unfit: list[tuple[Due, str]] = []
         most = self._limits.event_bytes - self._limits.envelope
         for each in due:
+            form = partial(self._say, said_at=each.said_at) if self._say is not None else None
             try:
-                whole = body_of(each.event, self._say)
-                body = whole if len(whole) <= most else fitted(each.event.body, most, self._say)
+                whole = body_of(each.event, form)
+                body = whole if len(whole) <= most else fitted(each.event.body, most, form)
             except Untellable as error:
                 unfit.append((each, str(error)))
                 continue

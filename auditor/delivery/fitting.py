@@ -17,7 +17,7 @@ from auditor.formats import encoded
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from auditor.delivery.forms import Say
+    from auditor.delivery.forms import Form
     from auditor.history import Event
 
 _LONG_TEXT = {"auditor.finding/1": "message", "auditor.gap/1": "error_message"}
@@ -27,31 +27,31 @@ _SHORTEST = 64
 """Characters of a text that are left at the least."""
 
 
-def body_of(event: Event, say: Say | None = None) -> bytes:
+def body_of(event: Event, form: Form | None = None) -> bytes:
     """Return the event as it is sent: one line of JSON, in which nothing hostile is left unescaped.
 
-    :param say: puts it into the form that its destination is told in.
+    :param form: puts it into that which its destination is told in.
     """
-    if say is not None:
-        return encoded(say(orjson.loads(event.body)))
+    if form is not None:
+        return encoded(form(orjson.loads(event.body)))
     if event.body.isascii() and b"\x7f" not in event.body:
         return event.body  # as nearly all is
     return encoded(orjson.loads(event.body))
 
 
-def fitted(body: bytes, most: int, say: Say | None = None) -> bytes | None:
+def fitted(body: bytes, most: int, form: Form | None = None) -> bytes | None:
     """Return the event within `most` bytes, cut where it has to be; None where that can't be done.
 
     :param body: as the outbox has it, or as `body_of` returns it where nothing is said of a form.
     """
-    if say is None and len(body) <= most:
+    if form is None and len(body) <= most:
         return body
 
     def said(told: dict[str, Any]) -> bytes:
-        return encoded(told if say is None else say(told))
+        return encoded(told if form is None else form(told))
 
     told: dict[str, Any] = orjson.loads(body)
-    if say is not None and len(whole := said(told)) <= most:
+    if form is not None and len(whole := said(told)) <= most:
         return whole
     told["truncated"] = True
     return next((cut for cut in map(said, _ever_less(told, most, said)) if len(cut) <= most), None)

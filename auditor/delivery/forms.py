@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field
 
@@ -25,11 +25,22 @@ if TYPE_CHECKING:
     from auditor.config import Receiver
     from auditor.formats import JudgedPolicy
 
-    Say: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any]]"
+    Form: TypeAlias = "Callable[[dict[str, Any]], dict[str, Any]]"
     """Returns an event as it is told, made of that of the outbox, which may be cut: `truncated` is true then.
 
     It raises `Untellable` for one that does not say what the form needs.
     """
+
+
+class Say(Protocol):
+    """A form for every run."""
+
+    def __call__(self, told: dict[str, Any], *, said_at: str | None) -> dict[str, Any]:
+        """Return the event as `Form` does.
+
+        :param said_at: when the run began that says so; None where it is not known.
+        """
+
 
 _RUN_SCHEMA = "auditor.run/1"
 OcsfVersion = Literal["1.8.0", "1.6.0", "1.3.0"]
@@ -68,9 +79,9 @@ def say_of(receiver: Receiver, policies: Mapping[str, JudgedPolicy]) -> Say | No
 
 
 def _in_ocsf(dialect: Dialect) -> Say:
-    def say(told: dict[str, Any]) -> dict[str, Any]:
+    def say(told: dict[str, Any], *, said_at: str | None) -> dict[str, Any]:
         try:
-            return _ocsf_event(dialect, dict(told))
+            return _ocsf_event(dialect, dict(told), said_at)
         except (KeyError, TypeError, ValueError) as error:
             why = f"{type(error).__name__}: {error}"
             raise Untellable(f"it can't be told in OCSF {dialect.version}: {why}") from error
@@ -78,13 +89,14 @@ def _in_ocsf(dialect: Dialect) -> Say:
     return say
 
 
-def _ocsf_event(dialect: Dialect, told: dict[str, Any]) -> dict[str, Any]:
+def _ocsf_event(dialect: Dialect, told: dict[str, Any], said_at: str | None) -> dict[str, Any]:
     beside = {"truncated": True} if told.pop("truncated", False) else {}
     if told["schema"] == GAP_SCHEMA:
         return gap_event(dialect, told, gap_said(told), beside)
     if told["schema"] == _RUN_SCHEMA:
         return run_event(dialect, told, beside)
-    return finding_event(dialect, finding_of(told), beside)
+    finding = finding_of(told)
+    return finding_event(dialect, finding, said_at or finding.observed_at, beside)
 
 
 def resource_of(told: Mapping[str, Any]) -> str | None:

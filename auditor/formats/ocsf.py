@@ -33,7 +33,10 @@ class OutputFormat(Format):
 
     def findings(self, findings: Sequence[Finding]) -> bytes:
         """Return an event for each."""
-        return b"".join(encoded_line(finding_event(self._dialect, each, self._scope)) for each in findings)
+        said_at = self.start.started_at
+        return b"".join(
+            encoded_line(finding_event(self._dialect, each, said_at, self._scope)) for each in findings
+        )
 
     def tail(self, coverage: Iterable[Mapping[str, Any]], run: Mapping[str, Any]) -> Iterator[bytes]:
         """Yield an event for each gap, of which it is unknown whether it complies."""

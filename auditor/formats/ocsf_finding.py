@@ -52,18 +52,20 @@ _SEVERITIES = {
 }
 
 
-def finding_event(dialect: Dialect, finding: Finding, beside: Mapping[str, Any]) -> dict[str, Any]:
+def finding_event(
+    dialect: Dialect, finding: Finding, said_at: str, beside: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the event that tells of a finding.
 
+    :param said_at: when the run began that says so: a finding that is gone was last observed before it.
     :param beside: what else is to stand under `unmapped`.
     """
-    time = milliseconds(finding.observed_at)
+    time = milliseconds(said_at)
     policy = dialect.policies.get(finding.policy)
     seen: dict[str, Any] = {}
     if finding.status is not Status.UNTRACKED and finding.first_seen is not None:
         seen["first_seen_time"] = milliseconds(finding.first_seen)
-    if finding.status not in {Status.NOT_SEEN, Status.RESOLVED}:
-        seen["last_seen_time"] = time
+    seen["last_seen_time"] = milliseconds(finding.observed_at)
     detail = finding.resolution.why if finding.resolution is not None else None
     return {
         **event(

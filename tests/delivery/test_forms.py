@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +18,7 @@ from auditor.delivery.forms import FreeForm, say_of
 from auditor.errors import UsageError
 from auditor.formats import formats
 from auditor.history.documents import document
-from auditor.model import EXPORT_RECORDS, Account, Failure, Outcome, Reason, Target
+from auditor.model import EXPORT_RECORDS, Account, Failure, Outcome, Reason, Status, Target
 from tests.delivery.conftest import Post, made
 from tests.delivery.receiver import http, receiving
 from tests.formats.made import EVERY_STATUS, HOSTILE, HOSTILE_FINDING, LONG_FINDING, RUN, START, write
@@ -24,7 +26,7 @@ from tests.formats.ocsf_schemas import VERSIONS, validate
 from tests.history.conftest import finding as found_at
 
 if TYPE_CHECKING:
-    from auditor.delivery.forms import Say
+    from auditor.delivery.forms import Form
     from auditor.history import Event
 
 KEY = "a-key"
@@ -36,11 +38,11 @@ RECORD = RUN | {
 }
 
 
-def _say(version: str) -> Say:
+def _say(version: str) -> Form:
     settings = FreeForm.model_validate({"type": "webhook", "format": "ocsf", "ocsf_version": version})
     say = say_of(Receiver("siem", settings), START.policies)
     assert say is not None
-    return say
+    return partial(say, said_at=START.started_at)
 
 
 def _ledger(message: str = "not allowed") -> Ledger:
@@ -111,6 +113,17 @@ async def test_the_ids_of_events_are_those_that_the_outbox_has(post: Post) -> No
     assert [each["finding_info"]["uid"] for each in events[:-1]] == [
         json.loads(gap.body)["gap_id"] for gap in gaps
     ]
+
+
+async def test_what_is_gone_is_told_of_as_of_the_run_that_says_so(post: Post) -> None:
+    gone = replace(found(1, observed_at="2026-01-01T00:00:00Z"), status=Status.RESOLVED)
+    post.fill([gone])
+    async with receiving(lambda _asked: http(200)) as receiver:
+        await post.send(made("webhook", {"secret": KEY}, url=receiver.url, format="ocsf"))
+    (event,) = (json.loads(line) for asked in receiver.asked for line in asked.body.splitlines())
+    began = datetime.fromisoformat(post.nights.started(1)).timestamp()
+    assert event["time"] == event["finding_info"]["modified_time"] == began * 1_000
+    assert event["finding_info"]["last_seen_time"] == 1_767_225_600_000
 
 
 @pytest.mark.parametrize(
@@ -207,7 +220,7 @@ def test_an_event_without_a_policy_that_is_known_is_told_by_its_id() -> None:
     settings = FreeForm.model_validate({"type": "webhook", "format": "ocsf"})
     say = say_of(Receiver("siem", settings), {})
     assert say is not None
-    event = say(json.loads(document(found(1))))
+    event = say(json.loads(document(found(1))), said_at=None)
     assert event["finding_info"]["title"] == found(1).policy
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -125,8 +126,13 @@ def test_times_are_milliseconds_of_when_it_was_first_and_last_seen() -> None:
     assert event["time"] == 1_740_830_400_000
     assert info["first_seen_time"] == info["created_time"] == 1_738_411_200_000, FIRST_SEEN
     assert info["last_seen_time"] == event["time"]
-    (not_seen,) = events(EVERY_STATUS["not_seen"])
-    assert "last_seen_time" not in not_seen["finding_info"]
+
+
+@pytest.mark.parametrize("status", ["not_seen", "condition-cleared", "retired"])
+def test_what_is_not_found_was_last_seen_before_and_is_told_of_now(status: str) -> None:
+    (event,) = events(replace(EVERY_STATUS[status], observed_at="2025-02-27T12:00:00Z"))
+    assert event["finding_info"]["last_seen_time"] == 1_740_657_600_000
+    assert event["time"] == event["finding_info"]["modified_time"] == 1_740_830_400_000
 
 
 def test_what_the_schema_has_no_place_for_is_kept_beside_it() -> None:
