@@ -6,47 +6,20 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import boto3  # type: ignore[import-untyped]  # has no stubs here
 import pytest
-from moto.server import ThreadedMotoServer
 
 from auditor.delivery import Later, Refused, Taken
 from auditor.errors import UsageError
 from auditor.history import Due, Event
-from tests.delivery.conftest import Post, findings, made, names
+from tests.delivery.conftest import REGION, Post, aws_environment, findings, made, names
 from tests.delivery.receiver import Asked, http, receiving
 from tests.formats.ocsf_schemas import VERSIONS, validate
 from tests.history.conftest import finding
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
-REGION = "eu-west-1"
 ROLE = "arn:aws:iam::111122223333:role/AuditDelivery"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Lead every client to moto; return what makes clients to look at it with."""
-    _credentials(monkeypatch, moto)
-    return lambda service: boto3.client(service, region_name=REGION, endpoint_url=moto)
-
-
-def _credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret-key")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
 
 
 def _due(number: int = 1, body: bytes = b'{"schema":"auditor.gap/1"}', **how: Any) -> Due:
@@ -61,7 +34,7 @@ async def _answering(
 ) -> AsyncIterator[str]:
     """Serve one answer to every call of AWS."""
     async with receiving(lambda _asked: said) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         yield receiver.url
         if asked is not None:
             asked += receiver.asked
@@ -153,7 +126,7 @@ async def test_a_role_is_assumed_with_its_external_id_and_its_keys_sign(
         return http(200, given if b"AssumeRole" in asked.body else b"")
 
     async with receiving(answer) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         how: dict[str, Any] = {"bucket": "audit", "region": REGION, "role_arn": ROLE, "external_id": "an-id"}
         async with made("s3", **how) as destination:
             (first,) = await destination.send([_due(1)])
@@ -186,7 +159,7 @@ async def test_a_session_that_has_expired_is_made_anew_for_the_next_try(
         return http(400, expired) if "ASIA1/" in asked.headers["authorization"] else http(200)
 
     async with receiving(answer) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         async with made("s3", bucket="audit", region=REGION, role_arn=ROLE) as destination:
             (first,) = await destination.send([_due(1)])
             (second,) = await destination.send([_due(1)])
@@ -322,7 +295,7 @@ async def test_an_entry_that_eventbridge_did_not_take_is_sent_again_alone(
         {"FailedEntryCount": 0, "Entries": [{"EventId": "2"}]},
     ]
     async with receiving(lambda _asked: _json(answers.pop(0))) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         report = await post.send(made("eventbridge", region=REGION))
 
     sent = [
@@ -462,7 +435,7 @@ async def test_no_call_holds_more_than_its_service_takes(
         }[kind]()
 
     async with receiving(answer) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         report = await post.send(made(kind, region=REGION, **KINDS[kind]))
 
     assert (report.taken, report.refused, report.left, report.why) == (599, 0, 0, None)
