@@ -1,7 +1,7 @@
 """An event too large for its receiver, cut by one rule for all.
 
-A finding loses its `evidence` first, then the end of its `message`. A gap loses the end of its `error_message`; the
-event of a run loses what is listed one by one: `scope`'s lists, and those of `waivers` and `accepted_gaps`. What was
+A finding loses its `evidence` first, then the end of its `message`. A gap loses the end of its `error_message`, then the
+list of its `accounts`; the event of a run loses what is listed one by one: `scope`'s lists, and those of `waivers` and `accepted_gaps`. What was
 cut says so: `truncated` is true. What is too large even so is not sent, and is a dead letter. An event that is told in
 another form is cut in the same way before it is put into that form.
 """
@@ -69,7 +69,17 @@ def _ever_less(
     if told.get("evidence"):
         told = told | {"evidence": {}}
         yield told
-    key = _LONG_TEXT.get(schema, "")
+    for cut in _ever_shorter(told, _LONG_TEXT.get(schema, ""), most, said):
+        told = cut
+        yield told
+    if told.get("accounts"):
+        yield told | {"accounts": []}
+
+
+def _ever_shorter(
+    told: dict[str, Any], key: str, most: int, said: Callable[[dict[str, Any]], bytes]
+) -> Iterator[dict[str, Any]]:
+    """Yield the event with ever less of one of its texts."""
     text = told.get(key)
     if not isinstance(text, str):
         return

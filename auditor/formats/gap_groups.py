@@ -105,7 +105,8 @@ def gap_said(told: Mapping[str, Any]) -> tuple[str, str]:
         said = f"{told['policy']} could not judge {told['records']} record(s) {where}: they do not say what it needs"
         return UNJUDGED_TITLE, shown(said)
     if told["account_id"] is None:
-        where = f"in {len(told['accounts'])} accounts"
+        # The list may have been too long for whoever is told.
+        where = f"in {len(told['accounts']) or 'many'} accounts"
     what = told["source"] or f"{told['targets']} targets"
     why = ": ".join(str(told[key]) for key in ("reason", "error_code", "error_message") if told[key])
     return UNREAD_TITLE, shown(f"{what} could not be read to the end {where}: {why}")

@@ -62,6 +62,18 @@ def test_a_gap_loses_the_end_of_what_aws_said() -> None:
     assert told["truncated"] is True
 
 
+def test_a_gap_of_very_many_accounts_loses_their_list_and_says_how_many_targets_it_has() -> None:
+    accounts = [f"{number:012}" for number in range(5_000)]
+    told = {
+        "schema": "auditor.gap/1",
+        "gap_id": "g",
+        "error_message": "lost",
+        "accounts": accounts,
+        "targets": 7,
+    }
+    assert _cut(json.dumps(told).encode(), 500) == told | {"accounts": [], "truncated": True}
+
+
 def test_a_run_loses_its_lists_and_says_all_the_same_what_it_looked_at() -> None:
     scope = {"kind": "subset", "filters": {"accounts": ["1"] * 50}, "accounts_not_planned": ["2"] * 500}
     body = json.dumps({"schema": "auditor.run/1", "run_id": "r", "scope": scope, "waivers": {}}).encode()

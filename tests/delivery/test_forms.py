@@ -183,6 +183,20 @@ def test_an_event_that_is_too_large_is_cut_by_the_rule_of_our_json_and_says_so(v
     assert cut[3]["unmapped"]["run"]["scope"] == {"kind": "full", "accounts_not_planned": []}
 
 
+def test_a_gap_of_very_many_accounts_can_be_told_in_ocsf_too() -> None:
+    (gap, _) = _gaps(_ledger())
+    shared = {"account_id": None, "account_name": None, "source": None, "targets": 40_000}
+    told = json.loads(gap.body) | shared | {"accounts": [f"{number:012}" for number in range(20_000)]}
+    line = fitted(json.dumps(told).encode(), 6_000, _say("1.8.0"))
+    assert line is not None
+    event = json.loads(line)
+    validate(event)
+    assert event["message"].startswith(
+        "40000 targets could not be read to the end in many accounts: access-den"
+    )
+    assert event["unmapped"]["truncated"] is True
+
+
 def test_what_fits_is_not_cut() -> None:
     line = fitted(document(found(1)), 100_000, _say("1.8.0"))
     assert line is not None

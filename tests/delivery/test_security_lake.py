@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,10 @@ from auditor.formats import encoded
 from auditor.history import Due, Event
 from auditor.history.documents import document
 from auditor.model import EXPORT_RECORDS, Account, Failure, Outcome, Reason, Target
+from auditor.policies import catalogue
+from auditor.simulator.estate import generate
+from auditor.simulator.faults import Fault, FaultKind
+from tests.audit.conftest import Auditing
 from tests.delivery.conftest import REGION, Post, aws_environment, made
 from tests.delivery.parquet_pages import page_sizes
 from tests.delivery.receiver import Asked, http, receiving
@@ -126,6 +131,37 @@ async def test_a_night_is_read_back_by_its_partitions(post: Post, aws: Any, tmp_
         assert read("auditor", "resources[1].uid, unmapped['auditor_status'], metadata.version") >= {
             (here[0].resource_arn, "new", "1.3.0")
         }
+
+
+async def test_a_whole_night_stands_in_the_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moto: str, aws: Any
+) -> None:
+    s3 = _bucket(aws, "lake-of-a-night")
+    now = datetime.now(UTC) - timedelta(seconds=1)
+    estate = generate(7, accounts=2, regions=("us-east-1", "eu-west-1"), now=now, records_per_target=10)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", moto)
+    settings = f"type: security-lake, region: {REGION}, bucket: lake-of-a-night, account_id: '{LAKE}'"
+    denied = Fault(FaultKind.ACCESS_DENIED, estate.accounts[0].id)
+    auditing = Auditing(tmp_path, monkeypatch)
+    seen = await auditing(estate, denied, extra=f"history: {{}}\ndestinations:\n  lake: {{{settings}}}\n")
+
+    rows: list[dict[str, Any]] = []
+    for key in _keys(s3, "lake-of-a-night"):
+        body = s3.get_object(Bucket="lake-of-a-night", Key=key)["Body"].read()
+        these = [_event_of(row) for row in parquet.read_table(io.BytesIO(body)).to_pylist()]
+        for row in these:
+            validate(row)
+        assert len({row["class_uid"] for row in these}) == 1
+        rows += these
+    told = {(row["class_uid"], row["compliance"]["status"]) for row in rows if "compliance" in row}
+    titles = {
+        row["finding_info"]["title"] for row in rows if row.get("compliance", {}).get("status") == "Fail"
+    }
+    assert 4 not in seen.run["exit_conditions"]
+    assert told == {(2003, "Fail"), (2003, "Unknown")}
+    assert {row["metadata"]["uid"] for row in rows} >= {found["event_id"] for found in seen.findings}
+    assert titles == {catalogue()[found["policy"]].title for found in seen.findings}
+    assert [row["scan"]["uid"] for row in rows if row["class_uid"] == 6007] == [seen.run["run_id"]]
 
 
 def _read(connection: Any, folder: Path, source: str, columns: str) -> set[tuple[Any, ...]]:
