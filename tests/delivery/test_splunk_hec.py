@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,7 +75,8 @@ async def test_an_event_in_ocsf_has_its_own_time(post: Post) -> None:
         await post.send(_splunk(receiver.url, format="ocsf"))
 
     (told,) = (json.loads(line) for asked in receiver.asked for line in asked.body.splitlines())
-    assert told["time"] == 1795568400.0
+    assert told["time"] == datetime.fromisoformat(post.nights.started(1)).timestamp()
+    assert told["time"] * 1_000 == told["event"]["time"]
     assert told["event"]["class_uid"] == 2003
     assert told["fields"]["event_id"] == told["event"]["metadata"]["uid"]
 
