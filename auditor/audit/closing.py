@@ -97,6 +97,8 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         with stopping.delivering:
             within = _LAST_SENDING if stopping.work.cancel_called else None
             reports += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
+        if any(each.fault for each in reports):
+            await memory.exits_with(as_it_stands()[0]["exit_code"])
         await memory.let_go(writer.folder)
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()

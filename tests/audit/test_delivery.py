@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.audit import FormatRequest, RunOptions
+from auditor.config import History, SQLiteStore
+from auditor.history import read_history
+from auditor.history.reading import run_lines
 from auditor.simulator.faults import Fault, FaultKind
 from tests.formats.ocsf_schemas import validate
 
@@ -145,6 +148,8 @@ async def test_what_a_dead_destination_did_not_take_is_exit_4_and_comes_the_next
     assert seen.result.exit_code == 4
     assert "auditor deliver" in seen.result.conditions[0].text
     assert receiver.events == []
+    with read_history(History(SQLiteStore(auditing.folder / "auditor-history.sqlite3"))) as history:
+        assert [run["exit_code"] for run in run_lines(history.database, 1)] == [4]
     receiver.status = 204
     second = await auditing(estate, extra=sending_to(receiver, drain="20s"))
     assert 4 not in second.run["exit_conditions"]
