@@ -80,6 +80,10 @@ URL = "url: 'https://h.example.com/in'"
             _siem(f"type: webhook, url: 'https://u:{CANARY}@h/in', secret_env: KEY"),
             "url of siem: holds a user or password; no secret stands in this file",
         ),
+        (
+            _siem(f"type: s3, bucket: audit, region: eu-west-1, role_arn: x, external_id: '{CANARY} 7'"),
+            "external_id of siem can't be used",
+        ),
         (_siem("type: webhook").replace("siem", "SIEM"), "destination 'SIEM': a name is of small letters"),
     ],
 )
