@@ -73,6 +73,12 @@ class Settings(DestinationSettings):
     )
 
 
+def import_as(receiver: Receiver, settings: Settings, *, allow_http: bool = False) -> ImportAs:
+    """Return as whom this destination imports."""
+    timeout = settings.timeout.total_seconds()
+    return ImportAs(settings.role_name, settings.external_id, receiver.hub, timeout, allow_http)
+
+
 class _Place(NamedTuple):
     """Where a finding is imported."""
 
@@ -96,15 +102,7 @@ class Kind(Destination[Settings]):
     def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
         super().__init__(receiver, settings, allow_http=allow_http)
         self._home = _Place(settings.account, settings.region)
-        self._importer = Importer(
-            ImportAs(
-                settings.role_name,
-                settings.external_id,
-                receiver.hub,
-                settings.timeout.total_seconds(),
-                allow_http,
-            )
-        )
+        self._importer = Importer(import_as(receiver, settings, allow_http=allow_http))
 
     @property
     def limits(self) -> Limits:
