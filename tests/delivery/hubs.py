@@ -60,6 +60,7 @@ class Hubs:
     without_role: set[str] = field(default_factory=set)
     faults: tuple[Fault, ...] = ()
     """What goes wrong as a role to import with is assumed."""
+    faults_of_audit: tuple[Fault, ...] = ()
     answer: Callable[[Imported], web.Response | None] = lambda _call: None
     """What is answered instead, where it is something."""
     hanging: set[str] = field(default_factory=set)
@@ -71,7 +72,7 @@ class Hubs:
     """What STS was asked for roles to import with."""
 
     def __post_init__(self) -> None:
-        self._audit = Endpoint(self.estate)
+        self._audit = Endpoint(self.estate, self.faults_of_audit)
         (model, *_) = self.estate.accounts
         others = [replace(model, id=self.home, records={})] if self.home else []
         accounts = tuple(
@@ -109,6 +110,12 @@ class Hubs:
             yield f"http://127.0.0.1:{runner.addresses[0][1]}"
         finally:
             await runner.cleanup()
+
+    @property
+    def secrets(self) -> set[str]:
+        """What must stand nowhere: the secret of every key that was given out, and its session token."""
+        keys = self._audit._keys._keys.values()
+        return {each for key in keys for each in (key.secret, key.token) if each}
 
     @property
     def environ(self) -> dict[str, str]:
