@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from auditor.config import Receiver
 
-_REGION = "^[a-z]{2}(?:-[a-z]+)+-[0-9]+$"
+REGION = "^[a-z]{2}(?:-[a-z]+)+-[0-9]+$"
+"""What a Region may be called."""
 
-_TOO_LARGE = frozenset(
+TOO_LARGE = frozenset(
     {
         "AWS.SimpleQueueService.BatchRequestTooLong",
         "BatchRequestTooLong",
@@ -35,7 +36,7 @@ _TOO_LARGE = frozenset(
 class AmazonSettings(DestinationSettings):
     """What every destination in AWS can be set to."""
 
-    region: Annotated[str, Field(pattern=_REGION)] = Field(description="The Region that it is in.")
+    region: Annotated[str, Field(pattern=REGION)] = Field(description="The Region that it is in.")
     role_arn: Annotated[str, Field(pattern="^arn:aws:iam::[0-9]{12}:role/.{1,512}$")] | None = Field(
         default=None,
         description="The role to send with; the base credentials, unless given. The audit's roles only read.",
@@ -89,7 +90,7 @@ class AmazonDestination(Destination[A]):
             failure = failed.failure
             why = ": ".join(filter(None, (failure.error_code or failure.reason, failure.error_message)))
             # What else it may refuse lies with its set-up or the moment, and not with what was sent.
-            return Refused(why) if failure.error_code in _TOO_LARGE else Later(why)
+            return Refused(why) if failure.error_code in TOO_LARGE else Later(why)
 
     async def __aexit__(
         self,

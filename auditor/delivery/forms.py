@@ -16,7 +16,7 @@ from auditor.formats.ocsf_event import Dialect
 from auditor.formats.ocsf_finding import finding_event
 from auditor.formats.ocsf_gap import gap_event
 from auditor.formats.ocsf_run import run_event
-from auditor.history.documents import finding_of
+from auditor.history.documents import finding_of_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +95,7 @@ def _ocsf_event(dialect: Dialect, told: dict[str, Any], said_at: str | None) -> 
         return gap_event(dialect, told, gap_said(told), beside)
     if told["schema"] == _RUN_SCHEMA:
         return run_event(dialect, told, beside)
-    finding = finding_of(told)
+    finding = finding_of_document(told)
     return finding_event(dialect, finding, said_at or finding.observed_at, beside)
 
 

@@ -35,15 +35,15 @@ def document(finding: Finding) -> bytes:
 
 def read_finding(body: bytes) -> Finding:
     """Return the finding that `document` has written."""
-    return finding_of(orjson.loads(body))
+    return finding_of_document(orjson.loads(body))
 
 
-def finding_of(told: Mapping[str, Any]) -> Finding:
-    """Return the finding that is told as `auditor.finding/1`."""
+def finding_of_document(told: Mapping[str, Any]) -> Finding:
+    """Return the finding that such a document tells of; what else stands in it is left out."""
     waiver, cost, resolution = told["waiver"], told["cost"], told["resolution"]
     return Finding(
-        **{
-            **told,
+        **{each.name: told[each.name] for each in fields(Finding)}
+        | {
             "severity": Severity(told["severity"]),
             "status": Status(told["status"]),
             "controls": tuple(Control(**each) for each in told["controls"]),

@@ -1,7 +1,7 @@
 """The values that every room speaks in: accounts, targets, records, findings, verdicts. Nothing here does I/O."""
 
 from auditor.model.acceptance import Accepted, Waived
-from auditor.model.account import HUB_ACTIONS, Account
+from auditor.model.account import HUB_ACTIONS, IMPORT_ACTIONS, Account
 from auditor.model.address import is_loopback
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.facts import (
@@ -72,6 +72,7 @@ __all__ = [
     "HUB_ACTIONS",
     "IMAGES",
     "IMAGE_PERMISSIONS",
+    "IMPORT_ACTIONS",
     "INSTANCE_SNAPSHOTS",
     "KNOWN_STATES",
     "LIST_ACCOUNTS",
