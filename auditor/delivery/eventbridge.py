@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 from pydantic import Field
 
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
 from auditor.delivery.entries import receipt_of
-from auditor.delivery.forms import FreeForm, resource_of
+from auditor.delivery.forms import FreeForm
+from auditor.delivery.told import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ class Kind(AmazonDestination[Settings]):
 
     def _entry(self, due: Due) -> dict[str, Any]:
         detail = due.event.body.decode()
-        arn = resource_of(orjson.loads(due.event.body))
+        arn = told_of(due).resource_arn
         return {
             "Source": _SOURCE,
             "DetailType": _DETAIL_TYPES.get(due.event.kind, due.event.kind),

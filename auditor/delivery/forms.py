@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import Field
@@ -97,20 +96,3 @@ def _ocsf_event(dialect: Dialect, told: dict[str, Any], said_at: str | None) -> 
         return run_event(dialect, told, beside)
     finding = finding_of_document(told)
     return finding_event(dialect, finding, said_at or finding.observed_at, beside)
-
-
-def resource_of(told: Mapping[str, Any]) -> str | None:
-    """Return the ARN of what an event is about, in whatever form it is told."""
-    resources = told.get("resources") or [{}]
-    arn = told.get("resource_arn") or resources[0].get("uid")
-    return arn if isinstance(arn, str) else None
-
-
-def seconds_of(told: Mapping[str, Any]) -> float | None:
-    """Return when that was which an event tells of, in seconds since the epoch, in whatever form it is told."""
-    if isinstance(told.get("time"), int):
-        return float(told["time"]) / 1_000
-    try:
-        return datetime.fromisoformat(str(told.get("observed_at") or told.get("finished_at"))).timestamp()
-    except ValueError:
-        return None

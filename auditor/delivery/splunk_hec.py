@@ -8,8 +8,9 @@ import orjson
 from pydantic import Field
 
 from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken
-from auditor.delivery.forms import FreeForm, seconds_of
+from auditor.delivery.forms import FreeForm
 from auditor.delivery.http import HttpSettings, Poster
+from auditor.delivery.told import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,6 @@ class Kind(Destination[Settings]):
         return receipt
 
     def _wrapped(self, due: Due) -> bytes:
-        told: dict[str, Any] = orjson.loads(due.event.body)
         envelope: dict[str, Any] = {
             "source": self.settings.source,
             "sourcetype": self.settings.sourcetype,
@@ -91,8 +91,8 @@ class Kind(Destination[Settings]):
         }
         if self.settings.index is not None:
             envelope["index"] = self.settings.index
-        if (seconds := seconds_of(told)) is not None:
-            envelope["time"] = seconds
+        if (time := told_of(due).time) is not None:
+            envelope["time"] = time.timestamp()
         # The event's own bytes: they are escaped already.
         return orjson.dumps(envelope)[:-1] + b',"event":' + due.event.body + b"}"
 

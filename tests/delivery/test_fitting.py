@@ -86,6 +86,22 @@ def test_what_is_too_large_without_all_that_is_given_up() -> None:
     assert fitted(_finding(remediation="r" * 5_000), 1_000) is None
 
 
+def test_what_is_in_ocsf_already_is_cut_as_well_where_an_envelope_leaves_no_room() -> None:
+    body = {
+        "class_uid": 2003,
+        "message": "m" * 900,
+        "unmapped": {"evidence": {"x": "y" * 900}, "waiver": None},
+    }
+    told = _cut(json.dumps(body).encode(), 500)
+    assert told["unmapped"] == {"evidence": {}, "waiver": None, "truncated": True}
+    assert set(told["message"]) == {"m", "…"}
+    run = {"class_uid": 6007, "message": "m", "unmapped": {"run": {"scope": {"accounts": ["1"] * 900}}}}
+    assert _cut(json.dumps(run).encode(), 500)["unmapped"] == {
+        "run": {"scope": {"accounts": []}},
+        "truncated": True,
+    }
+
+
 @given(st.text(min_size=100, max_size=3_000), st.integers(1_000, 9_000))
 def test_what_is_cut_is_never_larger_than_it_may_be_and_still_json(message: str, most: int) -> None:
     body = body_of(Event("e", "finding", _finding(message=message), "f"))
