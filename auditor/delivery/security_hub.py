@@ -95,7 +95,7 @@ class _Shut(NamedTuple):
 
 
 class Kind(Destination[Settings]):
-    """Every account and Region is a lane of its own."""
+    """Every account and Region is a lane of its own, and another for the notices there."""
 
     settings_type = Settings
 
@@ -110,8 +110,11 @@ class Kind(Destination[Settings]):
         return Limits(_MOST, _MOST * _LONGEST_EVENT, _LONGEST_EVENT)
 
     def lane(self, event: Event) -> str:
-        """Return the account and Region that it is imported into."""
-        return " ".join(self._place_of(event))
+        """Return the account and Region that it is imported into, and whether it is a notice.
+
+        What findings wait for there, such as a role, no notice is to wait for.
+        """
+        return " ".join((*self._place_of(event), "finding" if event.kind == FINDING else "notice"))
 
     async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
         """Import these, and look at what became of each."""

@@ -133,14 +133,14 @@ async def test_an_account_that_can_not_be_entered_at_all_is_told_of_at_home_and_
     first = await night(hubs)
     waiting = [each for each in first.findings if each["account_id"] == here]
 
-    assert {account_id for account_id, _ in hubs.held} == {there, HOME}
+    assert {account_id for account_id, _ in hubs.held} - {HOME} == {there}
     assert first.result.exit_code == 4
     # The run itself may have waited for them until the time was over.
     assert first.delivery["left"] >= len(waiting) > 0
     assert f"{here} " in first.result.conditions[0].text
     # Then nothing can be read there either: of this gap its account can't be told.
     denied = Fault(FaultKind.ACCESS_DENIED, here, operation="AssumeRole")
-    night.extra = EXTRA.replace("20s", "3s")
+    night.extra = EXTRA.replace("20s", "2s")
     second = await night(hubs_of(estate, without_role={here}, faults_of_audit=(denied,), held=hubs.held))
     gaps = [
         each

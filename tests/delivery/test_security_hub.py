@@ -308,6 +308,19 @@ async def test_a_gap_that_its_account_can_not_take_is_told_of_at_home(
     assert f"account {FIRST}" in one["Description"]
 
 
+async def test_a_gap_does_not_wait_for_what_the_findings_of_its_account_wait_for(
+    monkeypatch: pytest.MonkeyPatch, post: Post
+) -> None:
+    found = [finding(number, account_id=FIRST, region=REGION) for number in range(1, 4)]
+    post.fill(found)
+    post.fill(found, [gap(FIRST)])
+    async with serving(monkeypatch, without_role={FIRST}) as hubs:
+        report = await post.send(hub(), seconds=2, pause=30)
+
+    assert (report.taken, report.left) == (1, 6)
+    assert len(hubs.findings(HOME, REGION)) == 1
+
+
 async def test_a_gap_of_no_account_is_told_of_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     failure = Failure(Reason.EXPIRED_CREDENTIALS, "ExpiredToken", "expired")
     accounts = (Account(each, None, "", None, "", 0, ()) for each in (FIRST, SECOND))
