@@ -25,6 +25,8 @@ _OCSF_SEVERITIES = {
     1: Severity.INFO,
 }
 
+_SUPPRESSED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -77,7 +79,7 @@ def _of_ocsf(due: Due, body: dict[str, Any]) -> Told:
     version = _text(_mapping(body, "metadata").get("version"))
     return Told(
         schema=f"ocsf/{version}" if version else "ocsf",
-        severity=severity or _severity(due.event.kind, {}),
+        severity=severity or _severity(due.event.kind, {"accepted": body.get("status_id") == _SUPPRESSED}),
         time=datetime.fromtimestamp(milliseconds / 1000, UTC) if isinstance(milliseconds, int) else None,
         gap_id=uid if is_gap else None,
         account_id=_text(_mapping(cloud, "account").get("uid")),

@@ -77,7 +77,7 @@ async def _over_a_connection(to: Address, chunks: Iterable[bytes]) -> _End | Lat
         if to.tls is None:
             return await over_tcp(stream, chunks)
         # Or OpenSSL would not tell an alert from a connection that just ends.
-        to.tls.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+        to.tls.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
         secure = await TLSStream.wrap(stream, hostname=to.host, ssl_context=to.tls, standard_compatible=False)
         return await _over_tls(stream, secure, chunks)
 

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -43,17 +44,45 @@ if TYPE_CHECKING:
 HOSTILE = 'a"b\\c]d=e [f]\n<134>1 - - - - - -\r\x1b[31m\x00\u202eé\U0001f600'
 
 
-def _daemon(folder: Path, **how: Any) -> Rsyslog:
+def _daemon(folder: Path, driver: str = "ossl", **how: Any) -> Rsyslog:
     certificate_in(folder)
-    return Rsyslog(rsyslogd(), folder, **how)
+    return Rsyslog(rsyslogd(), folder, driver_of(driver), **how)
 
 
-@pytest.fixture(scope="module", params=["ossl", "gtls"])
-def rsyslog(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rsyslog]:
-    daemon = _daemon(tmp_path_factory.mktemp("rsyslog"), driver=driver_of(request.param))
+@pytest.fixture(scope="module")
+def rsyslog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rsyslog]:
+    daemon = _daemon(tmp_path_factory.mktemp("rsyslog"))
     daemon.start()
     try:
         yield daemon
+    finally:
+        daemon.stop()
+
+
+@dataclass(frozen=True)
+class Way:
+    """A daemon, and how it is sent to."""
+
+    name: str
+    rsyslog: Rsyslog
+
+    def siem(self, **settings: Any) -> AnyDestination:
+        if self.name == "tcp":
+            return _over_tcp(self.rsyslog.port, **settings)
+        return _over_tls(self.rsyslog.tls_port, self.rsyslog.folder, **settings)
+
+
+@pytest.fixture(scope="module", params=["tcp", "ossl", "gtls"])
+def way(
+    request: pytest.FixtureRequest, rsyslog: Rsyslog, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Way]:
+    if request.param != "gtls":
+        yield Way(request.param, rsyslog)
+        return
+    daemon = _daemon(tmp_path_factory.mktemp("gtls"), driver="gtls")
+    daemon.start()
+    try:
+        yield Way(request.param, daemon)
     finally:
         daemon.stop()
 
@@ -75,11 +104,8 @@ def _due(number: int = 1, finding_id: str | None = None, **body: Any) -> Due:
 # What rsyslog makes of it
 
 
-@pytest.mark.parametrize("tls", [False, True])
-async def test_every_field_comes_out_of_rsyslogs_parser_as_it_was_sent(
-    post: Post, rsyslog: Rsyslog, *, tls: bool
-) -> None:
-    rsyslog.clear()
+async def test_every_field_comes_out_of_rsyslogs_parser_as_it_was_sent(post: Post, way: Way) -> None:
+    way.rsyslog.clear()
     found = finding(1, observed_at="2026-11-25T01:00:00.25Z", severity=Severity.CRITICAL)
     failure = Failure(Reason.ACCESS_DENIED, error_message="no")
     unread = Target(EXPORT_RECORDS, account(), REGION)
@@ -91,23 +117,18 @@ async def test_every_field_comes_out_of_rsyslogs_parser_as_it_was_sent(
     )
     post.fill([found], [*gaps, run])
 
-    siem = _over_tls(rsyslog.tls_port, rsyslog.folder) if tls else _over_tcp(rsyslog.port, facility="audit")
-    report = await post.send(siem)
+    report = await post.send(way.siem(facility="audit"))
 
     assert (report.taken, report.fault) == (3, None)
-    said = rsyslog.messages(3)
+    said = way.rsyslog.messages(3)
     bodies = [json.loads(each["text"]) for each in said]
-    facility = "local0" if tls else "audit"
-    assert [
-        (each["message_id"], each["facility"], each["severity"], each["time"], each["version"])
-        for each in said
-    ] == [
-        ("finding", facility, "crit", "2026-11-25T01:00:00.250000Z", "1"),
-        ("gap", facility, "err", "2026-11-25T01:00:01Z", "1"),
-        ("run", facility, "err", "2026-11-25T01:05:00Z", "1"),
+    assert [(each["message_id"], each["severity"], each["time"], each["version"]) for each in said] == [
+        ("finding", "crit", "2026-11-25T01:00:00.250000Z", "1"),
+        ("gap", "err", "2026-11-25T01:00:01Z", "1"),
+        ("run", "err", "2026-11-25T01:05:00Z", "1"),
     ]
-    assert {(each["app_name"], each["process"], each["host"]) for each in said} == {
-        ("auditor", "run-1", socket.gethostname())
+    assert {(each["app_name"], each["process"], each["host"], each["facility"]) for each in said} == {
+        ("auditor", "run-1", socket.gethostname(), "audit")
     }
     assert [json.loads(each["parsed"])["auditor@32473"] for each in said] == [
         {
@@ -133,18 +154,14 @@ async def test_every_field_comes_out_of_rsyslogs_parser_as_it_was_sent(
     assert [each["schema"] for each in bodies] == ["auditor.finding/1", "auditor.gap/1", "auditor.run/1"]
 
 
-@pytest.mark.parametrize("tls", [False, True])
-async def test_hostile_text_breaks_no_message_and_comes_whole(
-    post: Post, rsyslog: Rsyslog, *, tls: bool
-) -> None:
-    rsyslog.clear()
+async def test_hostile_text_breaks_no_message_and_comes_whole(post: Post, way: Way) -> None:
+    way.rsyslog.clear()
     post.fill([finding(1, resource_name=HOSTILE, evidence={HOSTILE: HOSTILE}), finding(2)])
 
-    siem = _over_tls(rsyslog.tls_port, rsyslog.folder) if tls else _over_tcp(rsyslog.port)
-    report = await post.send(siem)
+    report = await post.send(way.siem())
 
     assert (report.taken, report.fault) == (2, None)
-    first, second = rsyslog.messages(2)
+    first, second = way.rsyslog.messages(2)
     body = json.loads(first["text"])
     assert (body["resource_name"], body["evidence"]) == (HOSTILE, {HOSTILE: HOSTILE})
     assert first["text"].isascii()
@@ -416,11 +433,12 @@ async def test_a_server_of_http_on_that_port_takes_nothing(*, tls: bool, tmp_pat
 # TLS
 
 
-async def test_only_the_alert_of_tls_counts_where_it_is_asked_for(rsyslog: Rsyslog) -> None:
-    async with _over_tls(rsyslog.tls_port, rsyslog.folder, close_notify=True) as siem:
+@pytest.mark.parametrize("way", ["ossl", "gtls"], indirect=True)
+async def test_only_the_alert_of_tls_counts_where_it_is_asked_for(way: Way) -> None:
+    async with way.siem(close_notify=True) as siem:
         (receipt,) = await siem.send([_due()])
 
-    if rsyslog.driver == "ossl":
+    if way.name == "ossl":
         assert receipt == Taken()
     else:  # GnuTLS's driver of rsyslog just closes the connection
         assert receipt == Later("the receiver closed the connection without TLS's close_notify")
