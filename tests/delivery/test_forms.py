@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from auditor.config import Receiver
 from auditor.coverage import Ledger
-from auditor.delivery import gap_events, run_event
+from auditor.delivery import destination_settings, gap_events, run_event
 from auditor.delivery.fitting import fitted
 from auditor.delivery.forms import FreeForm, say_of
 from auditor.errors import UsageError
@@ -236,6 +238,13 @@ def test_an_event_without_a_policy_that_is_known_is_told_by_its_id() -> None:
     assert say is not None
     event = say(json.loads(document(found(1))), said_at=None)
     assert event["finding_info"]["title"] == found(1).policy
+
+
+def test_the_documentation_names_every_kind_that_takes_either_form() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text("utf-8")
+    (said,) = re.findall(r"## JSON or OCSF\n\n(.*?) take `format: ocsf`", text, re.DOTALL)
+    free = {name for name, settings in destination_settings().items() if issubclass(settings, FreeForm)}
+    assert set(re.findall("`([a-z0-9-]+)`", said)) == free
 
 
 def test_a_version_without_the_form_is_refused() -> None:
