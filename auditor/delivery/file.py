@@ -1,0 +1,148 @@
+"""A file: JSON lines appended to it, for whatever carries files on, such as Filebeat, Fluent Bit or a forwarder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated
+
+from anyio import to_thread
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
+
+from auditor.config import DestinationSettings
+from auditor.delivery.contract import Destination, Later, Limits, Taken
+from auditor.errors import UsageError
+from auditor.model import is_plain, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from auditor.config import Receiver
+    from auditor.delivery.contract import Receipt
+    from auditor.history import Due
+
+_MEBIBYTE = 1024 * 1024
+# Read as well as written, to see how it ends; O_NONBLOCK, lest a FIFO that nobody reads hold up the opening.
+_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_PRIVATE = 0o600
+"""Findings tell where an organisation is weak; one who wants others to read the file makes it before."""
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+
+def _path(text: str) -> str:
+    if not text.startswith("/") or text.endswith("/"):
+        raise PydanticCustomError(
+            "path", "is no file's path from the root, as /var/log/auditor/events.jsonl is"
+        )
+    if not is_plain(text):
+        raise PydanticCustomError("path", "holds what is invisible; write a path without it")
+    return text
+
+
+class Settings(DestinationSettings):
+    """The settings of a file."""
+
+    # From the root: `auditor deliver` of another folder must not begin another file.
+    path: Annotated[str, Field(pattern="^/"), AfterValidator(_path)] = Field(
+        description="The file's path from the root; its folder has to be there."
+    )
+
+
+class Kind(Destination[Settings]):
+    """Taken once the lines are on the disk. Opened anew for each batch, so that whoever rotates it need tell nobody."""
+
+    settings_type = Settings
+
+    def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
+        super().__init__(receiver, settings, allow_http=allow_http)
+        try:
+            mode = os.stat(settings.path).st_mode  # noqa: PTH116 -- the path goes to os.open too
+        except OSError:
+            return  # what is not there can be made until there is something to write
+        if not stat.S_ISREG(mode):
+            raise UsageError(f"destination {receiver.name}: path {_not_a_file(settings.path, mode)}")
+
+    @property
+    def limits(self) -> Limits:
+        """As many as are worth one flush of the disk."""
+        return Limits(2_000, 8 * _MEBIBYTE, 8 * _MEBIBYTE, envelope=1)
+
+    async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
+        """Append these events, one a line."""
+        lines = b"".join(due.event.body + b"\n" for due in batch)
+        # Its thread is left alone when its time is over: a disk that does not answer can't be hurried.
+        receipt = await to_thread.run_sync(_append, self.settings.path, lines, abandon_on_cancel=True)
+        return [receipt] * len(batch)
+
+
+def _append(path: str, lines: bytes) -> Receipt:
+    try:
+        descriptor = os.open(path, _FLAGS, _PRIVATE)
+    except OSError as error:
+        return Later(f"{shown(path)}: {error.strerror}")
+    try:
+        why_not = _unfit(path, descriptor)
+        if why_not is not None:
+            return Later(why_not)
+        # Held for this one batch: a line of two writers would be nobody's.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _write(path, descriptor, lines)
+    except BlockingIOError:
+        return Later(f"{shown(path)}: another process is writing to it")
+    except OSError as error:
+        return Later(f"{shown(path)}: {error.strerror}")
+    finally:
+        os.close(descriptor)
+    return Taken()
+
+
+def _unfit(path: str, descriptor: int) -> str | None:
+    """Return why nothing is to be appended to this file; None where it is ours, or empty."""
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
+        return _not_a_file(path, mode)
+    if os.pread(descriptor, 1, 0) not in {b"", b"{"}:
+        return f"{shown(path)}: holds something else than JSON lines; name another file, or move it away"
+    return None
+
+
+def _write(path: str, descriptor: int, lines: bytes) -> None:
+    """Append these lines to the end of a line, and flush them to the disk; all of them or, if it can be, none."""
+    before = os.fstat(descriptor).st_size
+    if before and os.pread(descriptor, 1, before - 1) != b"\n":
+        lines = b"\n" + lines  # whoever wrote the last line died of it
+    rest = memoryview(lines)
+    try:
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.fsync(descriptor)
+        if not before:
+            _sync_folder(os.path.dirname(path))  # noqa: PTH120 -- as above
+    except OSError:
+        # A part of it would be in the way of the next attempt on a disk that is full. What can't be taken back is a
+        # line that breaks off, which the next attempt ends.
+        with suppress(OSError):
+            if os.fstat(descriptor).st_size > before:
+                os.ftruncate(descriptor, before)
+        raise
+
+
+def _sync_folder(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _not_a_file(path: str, mode: int) -> str:
+    return f"{shown(path)} is {_KINDS.get(stat.S_IFMT(mode), 'no file')}; name a file"
