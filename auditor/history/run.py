@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from auditor.history import life, statements
 from auditor.history.batches import write
@@ -15,7 +15,7 @@ from auditor.history.changes import Changes
 from auditor.history.documents import read_finding, read_resolution
 from auditor.history.life import OPEN, Known
 from auditor.history.outbox import Sending
-from auditor.history.tables import findings, runs
+from auditor.history.tables import findings, runs, verdicts
 from auditor.model import Finding, Status, Verdict, event_id
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ class OpenRun:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], run: Begun) -> None:
         """Begin the run, or go on with it where it has begun before.
 
-        :raises UsageError: where it has finished, or another has begun since.
+        :raises UsageError: where another has begun since.
         """
         self._transaction = transaction
         self._run = run
         with transaction() as connection:
-            self._sequence = statements.begun(
+            self._sequence, self._finished = statements.begun(
                 connection, run.run_id, run.started_at, run.config_digest, run.scope
             )
             last = connection.scalar(select(func.max(findings.c.id)))
@@ -213,17 +213,19 @@ class OpenRun:
     def finish(
         self, record: Mapping[str, Any], coverage: Iterable[Mapping[str, Any]], events: Sequence[Event] = ()
     ) -> None:
-        """End the run.
+        """End the run; one that died after its end, while it delivered, has said its last by then.
 
         :param record: run.json.
         :param coverage: its coverage lines, `Ledger.lines()`.
         :param events: the last that are to be sent of it.
         """
         with self._transaction() as connection:
+            connection.execute(delete(verdicts).where(verdicts.c.run == self._sequence))
             rest = filter(None, (self._verdict(line) for line in coverage))
             while batch := list(islice(rest, statements.AT_ONCE)):
                 write(connection, statements.DECIDED, batch)
-            self._sending.post(connection, events)
+            if not self._finished:
+                self._sending.post(connection, events)
             connection.execute(
                 update(runs)
                 .where(runs.c.sequence == self._sequence)

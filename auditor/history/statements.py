@@ -105,24 +105,24 @@ UNTURNED = delete(transitions).where(
 )
 
 
-def begun(connection: Connection, run_id: str, started_at: str, config_digest: str, scope: str) -> int:
-    """Return the number of this run, which begins or goes on.
+def begun(
+    connection: Connection, run_id: str, started_at: str, config_digest: str, scope: str
+) -> tuple[int, bool]:
+    """Return the number of this run, which begins or goes on, and whether it has finished before.
 
-    :raises UsageError: where it has finished, or another has begun since: what is known is what that one found.
+    :raises UsageError: where another has begun since: what is known is what that one found.
     """
     last = connection.scalar(select(func.max(runs.c.sequence))) or 0
     before = connection.execute(
         select(runs.c.sequence, runs.c.finished_at).where(runs.c.run_id == run_id)
     ).one_or_none()
-    if before is not None and before.finished_at is not None:
-        raise UsageError(f"run {shown(run_id)} has finished, as the history says; begin a new one")
     if before is not None and before.sequence != last:
         raise UsageError(
             f"run {shown(run_id)} can't go on: another has begun since, as the history says; begin a new one"
         )
     if before is not None:
-        return int(before.sequence)
+        return int(before.sequence), before.finished_at is not None
     counts = dict.fromkeys(("new", "recurring", "reopened", "not_seen", "resolved"), 0)
     row = {"run_id": run_id, "started_at": started_at, "config_digest": config_digest, "scope": scope}
     connection.execute(insert(runs), row | counts | {"sequence": last + 1})
-    return int(last) + 1
+    return int(last) + 1, False
