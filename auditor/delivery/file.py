@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from anyio import to_thread
@@ -13,6 +12,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from auditor.config import DestinationSettings
+from auditor.delivery.appending import FLAGS, append
 from auditor.delivery.contract import Destination, Later, Limits, Taken
 from auditor.errors import UsageError
 from auditor.model import is_plain, shown
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from auditor.history import Due
 
 _MEBIBYTE = 1024 * 1024
-# Read as well as written, to see how it ends; O_NONBLOCK, lest a FIFO that nobody reads hold up the opening.
-_FLAGS = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+_AND_NOT_WAIT = os.O_NONBLOCK | os.O_NOCTTY
+"""Lest what has become a FIFO, or a terminal, hold up the opening."""
 _PRIVATE = 0o600
 """Findings tell where an organisation is weak; one who wants others to read the file makes it before."""
 _KINDS = {
@@ -65,7 +65,7 @@ class Kind(Destination[Settings]):
     def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
         super().__init__(receiver, settings, allow_http=allow_http)
         try:
-            mode = os.stat(settings.path).st_mode  # noqa: PTH116 -- the path goes to os.open too
+            mode = Path(settings.path).stat().st_mode
         except OSError:
             return  # what is not there can be made until there is something to write
         if not stat.S_ISREG(mode):
@@ -86,16 +86,14 @@ class Kind(Destination[Settings]):
 
 def _append(path: str, lines: bytes) -> Receipt:
     try:
-        descriptor = os.open(path, _FLAGS, _PRIVATE)
+        descriptor = os.open(path, FLAGS | _AND_NOT_WAIT, _PRIVATE)
     except OSError as error:
         return Later(f"{shown(path)}: {error.strerror}")
     try:
         why_not = _unfit(path, descriptor)
         if why_not is not None:
             return Later(why_not)
-        # Held for this one batch: a line of two writers would be nobody's.
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write(path, descriptor, lines)
+        append(descriptor, Path(path), lines)
     except BlockingIOError:
         return Later(f"{shown(path)}: another process is writing to it")
     except OSError as error:
@@ -113,35 +111,6 @@ def _unfit(path: str, descriptor: int) -> str | None:
     if os.pread(descriptor, 1, 0) not in {b"", b"{"}:
         return f"{shown(path)}: holds something else than JSON lines; name another file, or move it away"
     return None
-
-
-def _write(path: str, descriptor: int, lines: bytes) -> None:
-    """Append these lines to the end of a line, and flush them to the disk; all of them or, if it can be, none."""
-    before = os.fstat(descriptor).st_size
-    if before and os.pread(descriptor, 1, before - 1) != b"\n":
-        lines = b"\n" + lines  # whoever wrote the last line died of it
-    rest = memoryview(lines)
-    try:
-        while rest:
-            rest = rest[os.write(descriptor, rest) :]
-        os.fsync(descriptor)
-        if not before:
-            _sync_folder(os.path.dirname(path))  # noqa: PTH120 -- as above
-    except OSError:
-        # A part of it would be in the way of the next attempt on a disk that is full. What can't be taken back is a
-        # line that breaks off, which the next attempt ends.
-        with suppress(OSError):
-            if os.fstat(descriptor).st_size > before:
-                os.ftruncate(descriptor, before)
-        raise
-
-
-def _sync_folder(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _not_a_file(path: str, mode: int) -> str:

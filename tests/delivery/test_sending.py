@@ -156,6 +156,18 @@ async def test_one_event_that_a_receiver_fails_on_does_not_hold_up_those_in_its_
     assert report.fault == "siem: 1 event(s) left: HTTP 500"
 
 
+async def test_a_dead_letter_that_a_crash_broke_off_is_ended_before_the_next(post: Post) -> None:
+    post.dead.path.write_bytes(b'{"schema":"auditor.dead-le')
+    post.fill(findings(1))
+
+    report = await post.send(Fake(answer=lambda batch: [Refused("no")] * len(batch)))
+
+    torn, letter = post.dead.path.read_bytes().splitlines()
+    assert torn == b'{"schema":"auditor.dead-le'
+    assert json.loads(letter)["event"]["resource_name"] == "export-1"
+    assert report.refused == 1
+
+
 async def test_what_can_not_be_written_down_stays_in_the_outbox(post: Post) -> None:
     post.fill(findings(1))
     post.dead.path.mkdir()
