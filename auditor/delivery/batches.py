@@ -33,6 +33,8 @@ class Batcher:
                 too_large.append(
                     (each, f"it has {len(whole)} bytes, and even cut more than the {most} it may have")
                 )
+            elif body is each.event.body:
+                fit.append(each)
             else:
                 fit.append(replace(each, event=replace(each.event, body=body)))
         return fit, too_large

@@ -16,7 +16,7 @@ from auditor.history.documents import read_finding, read_resolution
 from auditor.history.life import OPEN, Known
 from auditor.history.outbox import Sending
 from auditor.history.tables import findings, runs, verdicts
-from auditor.model import Finding, Status, Verdict, event_id
+from auditor.model import Finding, Status, Verdict, as_found, event_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -78,13 +78,9 @@ class OpenRun:
             was = None if row is None else Status(row.status)
             again = row is not None and row.found_run == self._sequence
             status = was if again and was is not None else life.found(was)
-            seen[known_as] = told = replace(
-                finding,
-                status=status,
-                event_id=event_id(known_as, self._run.run_id, status),
-                first_seen=self._run.started_at if row is None else row.first_seen,
-                resolution=None,
-            )
+            event = event_id(known_as, self._run.run_id, status)
+            first_seen = self._run.started_at if row is None else row.first_seen
+            seen[known_as] = told = as_found(finding, event, status, first_seen)
             digest = self._run.policies[finding.policy].digest
             if row is None or was is None:
                 changes.new(self._next_finding, told, digest)

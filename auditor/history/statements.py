@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, false, func, insert, null, or_, select, update
+from sqlalchemy import (
+    and_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from auditor.errors import UsageError
 from auditor.history.tables import documents, events, findings, outbox, runs, transitions, verdicts
@@ -97,6 +110,59 @@ NOT_FOUND = (
         looked_run=bindparam("looked"),
         told_run=bindparam("run"),
         unsaid=false(),
+    )
+)
+
+_to = outbox.c.destination == bindparam("to")
+
+TRIED = select(outbox.c.position).where(_to, outbox.c.not_before.is_not(None)).limit(1)
+
+PENDING = (
+    select(events, outbox.c.attempts, outbox.c.last_error, documents.c.body.label("document"))
+    .join(outbox, outbox.c.position == events.c.position)
+    .outerjoin(findings, and_(findings.c.finding_id == events.c.finding_id, events.c.body.is_(None)))
+    .outerjoin(documents, documents.c.finding == findings.c.id)
+    .where(
+        _to,
+        outbox.c.position > bindparam("beyond"),
+        or_(outbox.c.not_before.is_(None), outbox.c.not_before <= bindparam("now")),
+    )
+    .order_by(outbox.c.position)
+    .limit(bindparam("most"))
+)
+
+# Told once for all rows: to look for each row among those before it takes hours where a destination was long away.
+_left = outbox.alias()
+_said = events.alias()
+_held = (
+    select(_said.c.finding_id, func.min(_left.c.position).label("since"))
+    .join(_left, _left.c.position == _said.c.position)
+    .where(
+        _left.c.destination == bindparam("to"),
+        or_(_left.c.not_before > bindparam("now"), _left.c.position <= bindparam("beyond")),
+        _said.c.finding_id.is_not(None),
+    )
+    .group_by(_said.c.finding_id)
+    .cte("held")
+)
+PENDING_BUT_HELD = PENDING.outerjoin(
+    _held, and_(_held.c.finding_id == events.c.finding_id, _held.c.since < outbox.c.position)
+).where(_held.c.finding_id.is_(None))
+
+_in_range = outbox.c.position.between(bindparam("first"), bindparam("last"))
+
+TAKEN = delete(outbox).where(_to, _in_range)
+LET_GO = delete(events).where(
+    events.c.position.between(bindparam("first"), bindparam("last")),
+    ~exists().where(outbox.c.position == events.c.position),
+)
+POSTPONED = (
+    update(outbox)
+    .where(_to, _in_range)
+    .values(
+        attempts=outbox.c.attempts + literal_column("1"),
+        not_before=bindparam("from_then"),
+        last_error=bindparam("because"),
     )
 )
 

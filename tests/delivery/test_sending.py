@@ -102,6 +102,30 @@ async def test_what_follows_about_a_finding_waits_for_what_was_before(post: Post
     assert report.taken == 4
 
 
+async def test_what_follows_about_a_finding_waits_though_the_pause_is_over_by_then(post: Post) -> None:
+    # More than is read at once, so that what follows is read once what was before could be tried again.
+    post.fill(findings(600))
+    post.fill(findings(600))
+    tried = 0
+
+    def answer(batch: Sequence[Due]) -> Sequence[Receipt]:
+        nonlocal tried
+        tried += 1
+        return [Later("not now") if tried == 1 and _name(due) == "export-1" else Taken() for due in batch]
+
+    siem = Fake(answer=answer, limits=Limits(500, 10**7, 10**5))
+    report = await post.send(siem, pause=0.001)
+
+    told = [
+        json.loads(due.event.body)["status"]
+        for batch in siem.batches
+        for due in batch
+        if _name(due) == "export-1"
+    ]
+    assert told == ["new", "new", "recurring"]
+    assert (report.taken, report.left) == (1200, 0)
+
+
 async def test_two_events_about_one_finding_are_never_in_one_batch(post: Post) -> None:
     post.fill(findings(1))
     post.fill(findings(1))

@@ -176,6 +176,8 @@ def test_what_is_postponed_holds_up_what_follows_about_it_and_nothing_else(
         assert [each.position for each in later] == [each.position for each in first]
         assert (later[0].attempts, later[0].last_error) == (1, "503")
         assert outbox.pending("splunk", 1, now=100.0, after=first[0].position) == [first[1]]
+        # What was left there on the way holds up what follows too, though its time has come meanwhile.
+        assert outbox.pending("splunk", 10, now=100.0, after=first[1].position) == []
 
 
 def test_events_that_are_no_findings_are_posted_once(nights: Nights, store: SQLiteStore) -> None:
