@@ -56,6 +56,8 @@ class Batcher:
                 unfit.append(
                     (each, f"it has {len(whole)} bytes, and even cut more than the {most} it may have")
                 )
+            elif body is each.event.body:
+                fit.append(each)
             else:
                 fit.append(replace(each, event=replace(each.event, body=body)))
         return fit, unfit

@@ -32,6 +32,7 @@ from auditor.model.finding import (
     ResolutionKind,
     Severity,
     Status,
+    as_found,
     event_id,
     finding_id,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "Verdict",
     "Volume",
     "Waived",
+    "as_found",
     "epoch",
     "event_id",
     "finding_id",
