@@ -1,9 +1,9 @@
 """An event too large for its receiver, cut by one rule for all.
 
 A finding loses its `evidence` first, then the end of its `message`. A gap loses the end of its `error_message`, then the
-list of its `accounts`; the event of a run loses what is listed one by one: `scope`'s lists, and those of `waivers` and `accepted_gaps`. What was
-cut says so: `truncated` is true. What is too large even so is not sent, and is a dead letter. An event that is told in
-another form is cut in the same way before it is put into that form.
+list of its `accounts`; the event of a run loses what is listed one by one: `scope`'s lists, and those of `waivers` and
+`accepted_gaps`. What was cut says so: `truncated` is true. What is too large even so is not sent, and is a dead letter.
+An event that is told in another form is cut in the same way before it is put into that form.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ async def test_an_object_that_is_put_twice_is_the_same_and_another_never_takes_i
 async def test_a_bucket_that_is_not_there_keeps_the_events(post: Post, aws: Any) -> None:
     assert aws is not None
     post.fill(findings(1))
-    report = await post.send(made("s3", bucket="nowhere", region=REGION), seconds=1)
+    report = await post.send(made("s3", bucket="nowhere", region=REGION), seconds=3)
     assert report.fault is not None
     assert report.fault.startswith("siem: 1 event(s) left: NoSuchBucket: ")
 
