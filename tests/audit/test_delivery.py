@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from auditor.audit import FormatRequest, RunOptions
 from auditor.config import History, SQLiteStore
 from auditor.history import read_history
 from auditor.history.reading import run_lines
+from auditor.model import EXPORT_RECORDS
 from auditor.simulator.faults import Fault, FaultKind
 from tests.formats.ocsf_schemas import validate
 
@@ -91,6 +93,25 @@ async def test_findings_gaps_and_last_the_run_are_received(
     assert receiver.schemas.count("auditor.run/1") == 1
     assert receiver.events[-1]["run_id"] == seen.run["run_id"]
     assert 4 not in seen.run["exit_conditions"]
+
+
+async def test_records_that_could_not_be_judged_are_received_as_gaps_with_their_count(
+    auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
+) -> None:
+    estate = estate_of(3, afterlife=True, oddities=True, records_per_target=80)
+    seen = await auditing(estate, extra=sending_to(receiver))
+    gaps = [event for event in receiver.events if event["schema"] == "auditor.gap/1"]
+    told: Counter[tuple[str, str]] = Counter()
+    for gap in gaps:
+        assert (gap["kind"], gap["reason"], gap["source"]) == ("unjudged", "unjudged", EXPORT_RECORDS)
+        told[gap["account_id"], gap["policy"]] += gap["records"]
+    counted: Counter[tuple[str, str]] = Counter()
+    for line in seen.coverage:
+        for policy, records in line["unjudged"].items():
+            counted[line["account_id"], policy] += records
+    assert told == counted
+    assert len(gaps) == len(counted) > 1
+    assert {gap["gap_id"] for gap in gaps}.isdisjoint({line["gap_id"] for line in seen.coverage})
 
 
 async def test_a_clean_night_is_told_of_too(
