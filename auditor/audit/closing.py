@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from auditor.audit.remembering import Memory
     from auditor.audit.stopping import Stopping
     from auditor.audit.writing import Writer
-
+    from auditor.delivery import Report
 
 _LAST_SENDING = timedelta(seconds=1)
 """How long each destination may take once the deadline is over; what is left waits in the history."""
@@ -54,7 +54,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         Looked(books.ledger, run.options.filters, ready.plan.policies),
     )
 
-    undelivered: list[str] = []
+    reports: list[Report] = []
 
     def as_it_stands() -> tuple[dict[str, Any], list[Condition]]:
         held = conditions(
@@ -66,7 +66,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             write_errors=[
                 *writer.errors,
                 *([memory.error] if memory and memory.error else []),
-                *undelivered,
+                *(f"{each.fault}; `auditor deliver` sends what is left" for each in reports if each.fault),
             ],
         )
         record = run_record(
@@ -87,17 +87,17 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             held=held,
             accepted=accepted,
         )
-        return record, held
+        return {**record, "deliveries": [asdict(each) for each in reports]}, held
 
     await writer.end(books.ledger, as_it_stands()[0])
     if memory is not None and not balance.is_cut_off:
         record = as_it_stands()[0]
-        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
+        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.lines_of_gaps())
         await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
         with stopping.delivering:
             within = _LAST_SENDING if stopping.work.cancel_called else None
-            undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
-        if undelivered:
+            reports += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
+        if any(each.fault for each in reports):
             await memory.exits_with(as_it_stands()[0]["exit_code"])
         await memory.let_go(writer.folder)
     await writer.run_record(as_it_stands()[0])
