@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import orjson
 from pydantic import Field
 
-from auditor.aws.importing import ImportAs, Importer
+from auditor.aws.importing import AT_ONCE, ImportAs, Importer
 from auditor.config import DestinationSettings
 from auditor.delivery.amazon import REGION, TOO_LARGE
 from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken, Undeliverable
@@ -98,6 +98,7 @@ class Kind(Destination[Settings]):
     """Every account and Region is a lane of its own, and another for the notices there."""
 
     settings_type = Settings
+    lanes_at_once = AT_ONCE
 
     def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
         super().__init__(receiver, settings, allow_http=allow_http)

@@ -139,7 +139,8 @@ async def test_each_finding_is_imported_into_its_own_account_and_region(
     post.fill(found)
 
     async with serving(monkeypatch, external_id="canary-of-the-role") as hubs:
-        report = await post.send(hub(external_id="canary-of-the-role"))
+        # Several places at once; each account's role is assumed once all the same.
+        (report,) = await post.deliver(hub(external_id="canary-of-the-role"))
 
     assert (report.taken, report.fault) == (12, None)
     assert {place: set(held) for place, held in hubs.held.items()} == {
@@ -148,9 +149,8 @@ async def test_each_finding_is_imported_into_its_own_account_and_region(
     }
     assert len(hubs.calls) == 4
     # One session an account, which is narrowed to what it is for.
-    assert [form["RoleArn"] for form in hubs.assumed] == [
-        f"arn:aws:iam::{a}:role/{ROLE}" for a in (FIRST, SECOND)
-    ]
+    roles = sorted(f"arn:aws:iam::{account_id}:role/{ROLE}" for account_id in (FIRST, SECOND))
+    assert sorted(form["RoleArn"] for form in hubs.assumed) == roles
     for form in hubs.assumed:
         (statement,) = json.loads(form["Policy"])["Statement"]
         assert (statement["Effect"], statement["Action"]) == ("Allow", [ACTION])
