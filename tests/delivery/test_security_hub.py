@@ -328,6 +328,19 @@ async def test_a_gap_of_no_account_is_told_of_at_home(monkeypatch: pytest.Monkey
     assert one["Description"].startswith("What was planned could not be read in 2 accounts")
 
 
+async def test_base_credentials_that_are_bad_make_nothing_a_dead_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(monkeypatch) as hubs, hub() as destination:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
+        receipts = [
+            await destination.send([each]) for each in (notice(gap(FIRST)), notice(run()), *due(told()))
+        ]
+
+    assert all(isinstance(receipt, Later) for (receipt,) in receipts)
+    assert hubs.calls == []
+
+
 async def test_what_not_even_home_takes_is_undeliverable_and_not_for_ever(
     monkeypatch: pytest.MonkeyPatch, post: Post
 ) -> None:
@@ -399,7 +412,14 @@ async def test_what_is_said_of_each_finding_is_what_becomes_of_its_event(
     "answer",
     [
         {},
+        [],
+        None,
+        "all is well",
         {"SuccessCount": 2},
+        {"SuccessCount": "2", "FailedCount": "0"},
+        {"SuccessCount": 2, "FailedCount": 0, "FailedFindings": "none"},
+        {"SuccessCount": 1, "FailedCount": 1, "FailedFindings": ["one"]},
+        {"SuccessCount": 1, "FailedCount": 1, "FailedFindings": [{"Id": 7, "ErrorCode": {}}]},
         {"FailedCount": 0, "SuccessCount": 1, "FailedFindings": []},
         {"FailedCount": 1, "SuccessCount": 1, "FailedFindings": []},
         {
@@ -411,7 +431,7 @@ async def test_what_is_said_of_each_finding_is_what_becomes_of_its_event(
     ],
 )
 async def test_without_a_word_on_each_none_counts_as_taken(
-    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
     async with serving(monkeypatch, answer=lambda _call: web.json_response(answer)), hub() as destination:
         receipts = await destination.send(due(told(1), told(2)))
