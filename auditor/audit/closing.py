@@ -92,11 +92,13 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
     await writer.end(books.ledger, as_it_stands()[0])
     if memory is not None and not balance.is_cut_off:
         record = as_it_stands()[0]
-        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
+        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.lines_of_gaps())
         await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
         with stopping.delivering:
             within = _LAST_SENDING if stopping.work.cancel_called else None
             reports += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
+        if any(each.fault for each in reports):
+            await memory.exits_with(as_it_stands()[0]["exit_code"])
         await memory.let_go(writer.folder)
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()

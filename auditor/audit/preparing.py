@@ -18,6 +18,7 @@ from auditor.audit.hub import assume_hub
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
 from auditor.audit.resuming import check_resumed, read_checkpoint
+from auditor.audit.start import judged_policies
 from auditor.audit.writing import check_formats
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
@@ -149,7 +150,11 @@ def begin(config: Config, options: RunOptions) -> Run:
         folder=folder,
         plan=plan,
         resumed=resumed,
-        destinations=make_destinations(config.destinations, allow_http=options.allow_http),
+        destinations=make_destinations(
+            config.destinations,
+            allow_http=options.allow_http,
+            policies=judged_policies(config, entries, config.policies),
+        ),
         resumed_at=resumed_at,
     )
 

@@ -4,8 +4,8 @@
 
     destinations = make_destinations(config.destinations, allow_http=False)   # before the run: nothing is sent yet
     ...
-    run.post(gap_events(run_id, observed_at, ledger.failures()))              # each with what it tells of
-    run.finish(record, ledger.lines(), [run_event(record)])
+    gaps = gap_events(run_id, observed_at, ledger.lines_of_gaps())
+    run.finish(record, ledger.lines(), [*gaps, run_event(record)])            # each with what it tells of
     reports = await deliver(history, destinations, DeadLetters(folder))       # auditor.audit.delivering
 
 An event leaves the outbox when its receiver has taken it, or has refused it for good and that is written down. What is

@@ -61,21 +61,31 @@ class AmazonDestination(Destination[A]):
             raise UsageError(
                 f"destination {receiver.name}: external_id stands without role_arn; write the role, or remove it"
             )
-        self._sender = Sender(
+        self._sender = self._sender_as(settings.role_arn)
+
+    def _sender_as(self, role_arn: str | None) -> Sender:
+        """Return what sends with a role, or the base credentials."""
+        settings = self.settings
+        return Sender(
             SendAs(
                 self.service,
                 settings.region,
-                settings.role_arn,
+                role_arn,
                 settings.external_id,
                 settings.timeout.total_seconds(),
-                allow_http,
+                self.allow_http,
             )
         )
 
-    async def _call(self, method: str, **arguments: Any) -> dict[str, Any] | Refused | Later:
-        """Return what the service answers, or what its refusal means to all that was sent."""
+    async def _call(
+        self, method: str, sender: Sender | None = None, /, **arguments: Any
+    ) -> dict[str, Any] | Refused | Later:
+        """Return what the service answers, or what its refusal means to all that was sent.
+
+        :param sender: the destination's own unless given.
+        """
         try:
-            return await self._sender.call(method, **arguments)
+            return await (sender or self._sender).call(method, **arguments)
         except CallFailed as failed:
             failure = failed.failure
             why = ": ".join(filter(None, (failure.error_code or failure.reason, failure.error_message)))

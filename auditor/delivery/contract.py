@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from auditor.config import Receiver
+    from auditor.delivery.forms import Say
     from auditor.history import Due, Event
 
 S = TypeVar("S", bound=DestinationSettings)
@@ -81,6 +82,9 @@ class Destination(ABC, Generic[S]):
     lanes_at_once: ClassVar[int] = 1
     """How many lanes are sent to at the same time; in each it is one batch after another."""
 
+    say: Say | None = None
+    """Puts an event into the form that it is told in: `make_destinations` gives it, by the settings."""
+
     def __init__(self, receiver: Receiver, settings: S, *, allow_http: bool) -> None:
         """Look at all that can be looked at without a call.
 
@@ -111,7 +115,7 @@ class Destination(ABC, Generic[S]):
     async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
         """Send these events, and return what became of each, in their order.
 
-        No two of them are about one finding. Each body is what is to be sent: JSON, within the limits. Where the
+        No two of them are about one finding. Each body is what is to be sent: JSON in the destination's form, within the limits. Where the
         receiver gives one answer for all, that is the answer for each.
         """
 

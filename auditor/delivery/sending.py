@@ -98,7 +98,7 @@ class Delivery:
         self._pause = pause or _back_off
         self._together = together or _one_by_one
         self._name = destination.name
-        self._batcher = Batcher(destination.limits, destination.lane)
+        self._batcher = Batcher(destination.limits, destination.lane, destination.say)
         self._at_once = max(_LEAST_READ, destination.limits.events)
         self._taken = 0
         self._refused = 0
@@ -163,12 +163,12 @@ class Delivery:
     async def _send_all(self, due: Sequence[Due]) -> bool:
         """Send these events, which follow one another; say whether there was one to send."""
         self._whole = {each.position: each for each in due}
-        fit, too_large = self._batcher.fitted(due)
-        if too_large:
-            await self._bury(too_large)
+        fit, unfit = self._batcher.fitted(due)
+        if unfit:
+            await self._bury(unfit)
         held: set[str] = set()
         """Findings of which something was not taken: what follows about them waits."""
-        sent = bool(too_large)
+        sent = bool(unfit)
 
         async def send_lane(lane: str | None, batches: Iterator[list[Due]]) -> None:
             nonlocal sent

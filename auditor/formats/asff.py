@@ -64,7 +64,7 @@ class OutputFormat(Format):
     def _of_gap(self, gap: Gap, time: str, caller: str) -> Notice:
         accepted = gap.accepted
         return Notice(
-            known_as=gap.gap_id,
+            known_as=gap.part_id,
             generator=f"coverage/{gap.kind}",
             account_id=gap.account_id if gap.account_id and _ACCOUNT.fullmatch(gap.account_id) else caller,
             account_name=gap.account_name,
@@ -80,6 +80,7 @@ class OutputFormat(Format):
             fields={
                 **self._said,
                 "event_id": gap.event_id,
+                "gap_id": gap.gap_id,
                 "source": gap.source,
                 "verdict": gap.verdict,
                 "reason": gap.reason,

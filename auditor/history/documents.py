@@ -17,12 +17,14 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 def storable(text: str) -> str:
     """Return `text` with what no database takes written as its escape."""
+    if is_storable(text):
+        return text
     return _UNSTORABLE.sub(lambda match: rf"\u{ord(match[0]):04x}", text)
 
 
 def is_storable(text: str) -> bool:
     """Say whether every database gives `text` back as it is."""
-    return _UNSTORABLE.search(text) is None
+    return (text.isascii() and "\0" not in text) or _UNSTORABLE.search(text) is None
 
 
 def document(finding: Finding) -> bytes:

@@ -32,9 +32,11 @@ from auditor.model.finding import (
     ResolutionKind,
     Severity,
     Status,
+    as_found,
     event_id,
     finding_id,
 )
+from auditor.model.gap import UNJUDGED, UNREAD, gap_id, shared_failures
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, KeptRecord, SnapshotSource, rfc3339
 from auditor.model.target import (
     ASKED_BESIDES,
@@ -89,6 +91,8 @@ __all__ = [
     "SNAPSHOT_PERMISSIONS",
     "SOURCES_OF_FACTS",
     "STACK_RECORDS",
+    "UNJUDGED",
+    "UNREAD",
     "VOLUMES",
     "Absent",
     "Accepted",
@@ -121,13 +125,16 @@ __all__ = [
     "Verdict",
     "Volume",
     "Waived",
+    "as_found",
     "epoch",
     "event_id",
     "finding_id",
+    "gap_id",
     "is_loopback",
     "is_plain",
     "known",
     "rfc3339",
+    "shared_failures",
     "shown",
     "stored_gb",
 ]

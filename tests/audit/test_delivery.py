@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from auditor.audit import FormatRequest, RunOptions
+from auditor.config import History, SQLiteStore
+from auditor.history import read_history
+from auditor.history.reading import run_lines
 from auditor.simulator.faults import Fault, FaultKind
+from tests.formats.ocsf_schemas import validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,6 +100,31 @@ async def test_a_clean_night_is_told_of_too(
     assert receiver.schemas == ["auditor.run/1"]
 
 
+async def test_ocsf_is_received_as_the_file_has_it_and_last_the_run_as_a_scan(
+    auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
+) -> None:
+    estate = estate_of(3)
+    denied = Fault(FaultKind.ACCESS_DENIED, estate.accounts[0].id)
+    options = RunOptions(formats=(FormatRequest("ocsf"),))
+    seen = await auditing(estate, denied, extra=sending_to(receiver, format="ocsf"), options=options)
+
+    *told, scan = receiver.events
+    lines = (seen.result.folder / "findings.ocsf.jsonl").read_text("utf-8").splitlines()
+    written = {event["metadata"]["uid"]: event for event in map(json.loads, lines)}
+    for event in receiver.events:
+        validate(event)
+    assert {event["metadata"]["uid"] for event in told} == set(written)
+    for event in told:
+        same = written[event["metadata"]["uid"]]
+        assert {**event, "unmapped": None} == {**same, "unmapped": None}
+    assert (scan["class_name"], scan["status"], scan["metadata"]["correlation_uid"]) == (
+        "Scan Activity",
+        "Failure",
+        seen.run["run_id"],
+    )
+    assert scan["num_detections"] == len(seen.findings) > 0
+
+
 async def test_changes_alone_leave_out_what_is_merely_recurring(
     auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
 ) -> None:
@@ -118,6 +148,8 @@ async def test_what_a_dead_destination_did_not_take_is_exit_4_and_comes_the_next
     assert seen.result.exit_code == 4
     assert "auditor deliver" in seen.result.conditions[0].text
     assert receiver.events == []
+    with read_history(History(SQLiteStore(auditing.folder / "auditor-history.sqlite3"))) as history:
+        assert [run["exit_code"] for run in run_lines(history.database, 1)] == [4]
     receiver.status = 204
     second = await auditing(estate, extra=sending_to(receiver, drain="20s"))
     assert 4 not in second.run["exit_conditions"]

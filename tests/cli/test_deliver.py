@@ -11,6 +11,8 @@ import pytest
 
 from auditor.config import SQLiteStore
 from auditor.history import Destination
+from auditor.policies import catalogue
+from tests.formats.ocsf_schemas import validate
 from tests.history.conftest import Night, Nights, finding, opened
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Auditor
 
 KEY = "canary-of-the-signature"
+NOW = "2026-11-25T01:00:00Z"
 
 
 class _Receiver:
@@ -68,7 +71,9 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver)
 
 def _fill(folder: Path, name: str) -> None:
     nights = Nights(SQLiteStore(folder / "h.sqlite3"))
-    night = Night(found=[finding(1), finding(2)], destinations=(Destination(name),))
+    night = Night(
+        found=[finding(number, observed_at=NOW) for number in (1, 2)], destinations=(Destination(name),)
+    )
     with opened(nights.store) as history:
         history.begin(nights.begun(night, 1)).see(night.found)
 
@@ -82,6 +87,22 @@ def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: _Receive
     assert [json.loads(line)["resource_name"] for line in body.splitlines()] == ["export-1", "export-2"]
     assert auditor("deliver", "-c", config).code == 0
     assert len(receiver.bodies) == 1
+
+
+def test_what_is_left_is_sent_in_ocsf_with_the_titles_of_its_policies(
+    auditor: Auditor, config: Path, receiver: _Receiver
+) -> None:
+    config.write_text(config.read_text().replace("HOOK_KEY}", "HOOK_KEY, format: ocsf, ocsf_version: 1.6.0}"))
+    ended = auditor("deliver", "-c", config, "-o", config.parent)
+
+    (body,) = receiver.bodies
+    events = [json.loads(line) for line in body.splitlines()]
+    for event in events:
+        validate(event)
+    assert ended.code == 0
+    assert [event["metadata"]["version"] for event in events] == ["1.6.0", "1.6.0"]
+    title = catalogue()[finding(1).policy].title
+    assert {event["finding_info"]["title"] for event in events} == {title}
 
 
 def test_what_can_not_be_sent_stays_and_is_exit_4(

@@ -13,6 +13,7 @@ from aiohttp import web
 from moto.server import ThreadedMotoServer
 
 from auditor.config import Receiver
+from auditor.coverage import Ledger
 from auditor.delivery import (
     Later,
     Refused,
@@ -39,7 +40,6 @@ from auditor.model import (
     Severity,
     Status,
     Target,
-    Verdict,
     Waived,
 )
 from auditor.simulator.estate import generate
@@ -48,7 +48,7 @@ from tests.delivery.hubs import ACTION, ROLE, Hubs, said, taken
 from tests.history.conftest import finding, record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
     from auditor.delivery.contract import AnyDestination
@@ -103,8 +103,18 @@ def gap(
 ) -> Event:
     """The event of a gap, as a run makes it."""
     account = Account(account_id, "payments", "", None, "", 0, (REGION,))
-    outcome = Outcome(Verdict.FAILED, Failure(reason, "AccessDenied", "no\x1b[2J"), accepted)
-    (event,) = gap_events(run_id, NOW, [(Target(EXPORT_RECORDS, account, OTHER), outcome)])
+    failed = {Target(EXPORT_RECORDS, account, OTHER): Failure(reason, "AccessDenied", "no\x1b[2J")}
+    return gap_of(failed, accepted, run_id)
+
+
+def gap_of(
+    failed: Mapping[Target, Failure], accepted: Accepted | None = None, run_id: str = "run-1"
+) -> Event:
+    """The event of the one gap that these failures are."""
+    ledger = Ledger(failed, lambda _target, _failure: accepted)
+    for target, failure in failed.items():
+        ledger.settle(target, Outcome(), failure)
+    (event,) = gap_events(run_id, NOW, ledger.lines_of_gaps())
     return event
 
 
@@ -313,14 +323,8 @@ async def test_a_gap_does_not_wait_for_what_the_findings_of_its_account_wait_for
 
 async def test_a_gap_of_no_account_is_told_of_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     failure = Failure(Reason.EXPIRED_CREDENTIALS, "ExpiredToken", "expired")
-    targets = [
-        (
-            Target(EXPORT_RECORDS, Account(each, None, "", None, "", 0, ()), REGION),
-            Outcome(Verdict.FAILED, failure),
-        )
-        for each in (FIRST, SECOND)
-    ]
-    (event,) = gap_events("run-1", NOW, targets)
+    accounts = (Account(each, None, "", None, "", 0, ()) for each in (FIRST, SECOND))
+    event = gap_of({Target(EXPORT_RECORDS, account, REGION): failure for account in accounts})
     async with serving(monkeypatch) as hubs, hub() as destination:
         assert await destination.send([notice(event)]) == [Taken()]
 

@@ -102,6 +102,30 @@ async def test_what_follows_about_a_finding_waits_for_what_was_before(post: Post
     assert report.taken == 4
 
 
+async def test_what_follows_about_a_finding_waits_though_the_pause_is_over_by_then(post: Post) -> None:
+    # More than is read at once, so that what follows is read once what was before could be tried again.
+    post.fill(findings(600))
+    post.fill(findings(600))
+    tried = 0
+
+    def answer(batch: Sequence[Due]) -> Sequence[Receipt]:
+        nonlocal tried
+        tried += 1
+        return [Later("not now") if tried == 1 and _name(due) == "export-1" else Taken() for due in batch]
+
+    siem = Fake(answer=answer, limits=Limits(500, 10**7, 10**5))
+    report = await post.send(siem, pause=0.001)
+
+    told = [
+        json.loads(due.event.body)["status"]
+        for batch in siem.batches
+        for due in batch
+        if _name(due) == "export-1"
+    ]
+    assert told == ["new", "new", "recurring"]
+    assert (report.taken, report.left) == (1200, 0)
+
+
 async def test_two_events_about_one_finding_are_never_in_one_batch(post: Post) -> None:
     post.fill(findings(1))
     post.fill(findings(1))
@@ -154,6 +178,18 @@ async def test_one_event_that_a_receiver_fails_on_does_not_hold_up_those_in_its_
 
     assert (report.taken, report.left) == (7, 1)
     assert report.fault == "siem: 1 event(s) left: HTTP 500"
+
+
+async def test_a_dead_letter_that_a_crash_broke_off_is_ended_before_the_next(post: Post) -> None:
+    post.dead.path.write_bytes(b'{"schema":"auditor.dead-le')
+    post.fill(findings(1))
+
+    report = await post.send(Fake(answer=lambda batch: [Refused("no")] * len(batch)))
+
+    torn, letter = post.dead.path.read_bytes().splitlines()
+    assert torn == b'{"schema":"auditor.dead-le'
+    assert json.loads(letter)["event"]["resource_name"] == "export-1"
+    assert report.refused == 1
 
 
 async def test_what_can_not_be_written_down_stays_in_the_outbox(post: Post) -> None:

@@ -37,6 +37,8 @@ def test_a_finding_lives_in_postgresql_as_in_a_file(postgresql_store: PostgreSQL
     with opened(postgresql_store) as history:
         due = history.outbox.pending("splunk", 10, now=0.0)
         assert [b'"status":"new"' in each.event.body for each in due] == [True, True, False, False]
+        history.outbox.postpone("splunk", [due[0].position], not_before=100.0, error="503")
+        assert history.outbox.pending("splunk", 10, now=50.0) == [due[1], due[3]]
         history.outbox.acknowledge("splunk", [each.position for each in due])
         assert history.outbox.left() == {}
 

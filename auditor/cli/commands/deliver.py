@@ -57,17 +57,20 @@ def command(  # noqa: PLR0913 -- each is an option
     import anyio
 
     from auditor.audit.delivering import deliver, unnamed
+    from auditor.audit.start import judged_policies
     from auditor.cli.histories import writing
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
     from auditor.delivery import DeadLetters, make_destinations
     from auditor.history.outbox import Outbox
     from auditor.library import load_config
+    from auditor.policies import catalogue_of
 
     redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
     redactor.hide(config.secrets)
-    destinations = make_destinations(config.destinations, allow_http=allow_http)
+    policies = judged_policies(config, catalogue_of(config.policies), config.policies)
+    destinations = make_destinations(config.destinations, allow_http=allow_http, policies=policies)
     with writing(config, holder="auditor deliver") as database:
         outbox = Outbox(database.transaction)
         reports = anyio.run(deliver, outbox, destinations, DeadLetters(folder), deadline)
