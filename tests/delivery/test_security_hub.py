@@ -329,7 +329,20 @@ async def test_a_gap_of_no_account_is_told_of_at_home(monkeypatch: pytest.Monkey
         assert await destination.send([notice(event)]) == [Taken()]
 
     (one,) = hubs.findings(HOME, REGION).values()
-    assert one["Description"].startswith("What was planned could not be read in 2 accounts")
+    assert one["Description"].startswith("2 targets could not be read to the end in 2 accounts")
+
+
+async def test_records_that_could_not_be_judged_are_a_gap_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(EXPORT_RECORDS, Account(FIRST, None, "", None, "", 0, ()), OTHER)
+    ledger = Ledger([target])
+    ledger.settle(target, Outcome(unjudged={"stuck-export": 2}, pages=1), None)
+    (event,) = gap_events("run-1", NOW, ledger.lines_of_gaps())
+    async with serving(monkeypatch) as hubs, hub() as destination:
+        assert await destination.send([notice(event)]) == [Taken()]
+
+    (one,) = hubs.findings(FIRST, REGION).values()
+    assert (one["Title"], one["GeneratorId"]) == ("Could not be judged", "auditor/coverage/unjudged")
+    assert one["Compliance"]["Status"] == "NOT_AVAILABLE"
 
 
 async def test_base_credentials_that_are_bad_make_nothing_a_dead_letter(
