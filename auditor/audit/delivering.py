@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from auditor.audit.grouping import one_exception
 from auditor.delivery import Delivery, Report, Store
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from auditor.delivery import DeadLetters
     from auditor.delivery.contract import AnyDestination
+    from auditor.delivery.sending import Job
     from auditor.history.outbox import Outbox
 
 
@@ -36,12 +39,27 @@ async def deliver(
     async def send(destination: AnyDestination) -> None:
         time = within or destination.settings.drain
         until = anyio.current_time() + time.total_seconds()
-        reports[destination.name] = await Delivery(destination, store).run(until)
+        together = partial(_together, destination.lanes_at_once)
+        reports[destination.name] = await Delivery(destination, store, together=together).run(until)
 
     async with anyio.create_task_group() as group:
         for destination in destinations:
             group.start_soon(send, destination)
     return [reports[destination.name] for destination in destinations]
+
+
+async def _together(at_once: int, jobs: Sequence[Job]) -> None:
+    """Do these, so many of them at once."""
+    places = anyio.Semaphore(at_once)
+
+    async def one(job: Job) -> None:
+        async with places:
+            await job()
+
+    with one_exception():
+        async with anyio.create_task_group() as group:
+            for job in jobs:
+                group.start_soon(one, job)
 
 
 def unnamed(left: Mapping[str, int], destinations: Sequence[AnyDestination]) -> list[str]:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from auditor.aws.clients import SharedClients
     from auditor.aws.credentials import SessionCredentials
 
+AT_ONCE = 16
+"""Calls at the same time."""
 _SERVICE = "securityhub"
 _SESSION_NAME = "lightsail-export-audit-delivery"
 
@@ -67,7 +69,8 @@ class Importer:
         self._stack: AsyncExitStack | None = None
         self._clients: SharedClients | None = None
         self._roles: Roles | None = None
-        self._slot = Slot(anyio.Semaphore(1))
+        self._opening = anyio.Lock()
+        self._places = anyio.Semaphore(AT_ONCE)
 
     async def call(self, account_id: str, region: str, findings: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """Return what Security Hub says of these, which all are of this account and Region.
@@ -78,7 +81,7 @@ class Importer:
         """
         clients, roles = await self._opened()
         account = self._as.role_of(account_id)
-        async with self._slot as slot:
+        async with Slot(self._places) as slot:
             credentials = await roles.credentials(account, slot)
             try:
                 return await self._imported(clients, credentials, region, findings)
@@ -96,25 +99,29 @@ class Importer:
                 await stack.aclose()
 
     async def _opened(self) -> tuple[SharedClients, Roles]:
-        if self._clients is None or self._roles is None:
-            hidden = (self._as.external_id, self._as.hub.external_id if self._as.hub else None)
-            async with AsyncExitStack() as stack:
-                try:
-                    clients = await stack.enter_async_context(
-                        open_shared(
-                            {_SERVICE},
-                            concurrency=1,
-                            request_timeout=self._as.request_timeout,
-                            allow_http=self._as.allow_http,
-                            secrets=tuple(filter(None, hidden)),
-                        )
+        async with self._opening:
+            if self._clients is None or self._roles is None:
+                self._clients = await self._open()
+                self._roles = Roles(self._clients, self._as.request_timeout)
+            return self._clients, self._roles
+
+    async def _open(self) -> SharedClients:
+        hidden = (self._as.external_id, self._as.hub.external_id if self._as.hub else None)
+        async with AsyncExitStack() as stack:
+            try:
+                clients = await stack.enter_async_context(
+                    open_shared(
+                        {_SERVICE},
+                        concurrency=AT_ONCE,
+                        request_timeout=self._as.request_timeout,
+                        allow_http=self._as.allow_http,
+                        secrets=tuple(filter(None, hidden)),
                     )
-                except UsageError as error:
-                    raise CallFailed(Failure(Reason.UNAUTHENTICATED, None, str(error))) from error
-                self._stack = stack.pop_all()
-            self._clients = clients
-            self._roles = Roles(clients, self._as.request_timeout)
-        return self._clients, self._roles
+                )
+            except UsageError as error:
+                raise CallFailed(Failure(Reason.UNAUTHENTICATED, None, str(error))) from error
+            self._stack = stack.pop_all()
+        return clients
 
     async def _imported(
         self,

@@ -62,24 +62,23 @@ class Batcher:
                 fit.append(replace(each, event=replace(each.event, body=body)))
         return fit, unfit
 
-    def batches(self, due: Sequence[Due]) -> Iterator[tuple[str | None, list[Due]]]:
-        """Yield these events in batches, each with its lane, and of each lane in their order.
+    def batches(self, due: Sequence[Due]) -> Iterator[Mapping[str | None, Iterator[list[Due]]]]:
+        """Yield these events in batches by lane, in the order of each lane; what is yielded first goes first.
 
-        No two of one batch are about one finding; a run's event is the first of one, and before it stands all that
-        came before it. What was tried in vain goes in ever smaller batches, so that what spoils one is alone in the end.
+        No two of one batch are about one finding; a run's event is the first of one, and goes after all that was
+        before it. What was tried in vain goes in ever smaller batches, so that what spoils one is alone in the end.
         """
         lanes: dict[str | None, list[Due]] = {}
         for each in due:
-            if each.event.kind == RUN:
-                yield from self._of_lanes(lanes)
+            if each.event.kind == RUN and lanes:
+                yield self._of_lanes(lanes)
                 lanes = {}
             lanes.setdefault(self._lane(each.event), []).append(each)
-        yield from self._of_lanes(lanes)
+        if lanes:
+            yield self._of_lanes(lanes)
 
-    def _of_lanes(self, lanes: Mapping[str | None, list[Due]]) -> Iterator[tuple[str | None, list[Due]]]:
-        for lane, due in lanes.items():
-            for batch in self._of_lane(due):
-                yield lane, batch
+    def _of_lanes(self, lanes: Mapping[str | None, list[Due]]) -> Mapping[str | None, Iterator[list[Due]]]:
+        return {lane: self._of_lane(due) for lane, due in lanes.items()}
 
     def _of_lane(self, due: Sequence[Due]) -> Iterator[list[Due]]:
         batch: list[Due] = []

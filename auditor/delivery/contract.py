@@ -1,7 +1,8 @@
 """What a destination is: a module of this room that defines `Kind`; the module's name, with hyphens, is its type.
 
 A kind sends batches and says what became of each event. It neither tries again, nor waits, nor starts a task: that is
-the business of `auditor.delivery.sending`, which also cuts what is too large and gives up on what takes too long.
+the business of `auditor.delivery.sending`, which also cuts what is too large and gives up on what takes too long, and
+of `auditor.audit.delivering`.
 """
 
 from __future__ import annotations
@@ -78,6 +79,8 @@ class Destination(ABC, Generic[S]):
     """
 
     settings_type: ClassVar[type[DestinationSettings]]
+    lanes_at_once: ClassVar[int] = 1
+    """How many lanes are sent to at the same time; in each it is one batch after another."""
 
     say: Say | None = None
     """Puts an event into the form that it is told in: `make_destinations` gives it, by the settings."""

@@ -6,12 +6,12 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from auditor.formats.asff_finding import Notice
+from auditor.formats.gap_groups import gap_said
 from auditor.formats.gaps import GapKind, accepted_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_TITLES = {GapKind.UNREAD: "Could not be audited", GapKind.UNJUDGED: "Could not be judged"}
 _NOT_WHOLE = frozenset({3, 4, 5})
 """Exit conditions of a run that did not see, tell or account for everything."""
 _HEAD = frozenset({"schema", "gap_id", "account_name"})
@@ -24,18 +24,18 @@ def gap_notice(told: Mapping[str, Any], account_id: str, region: str, *, now: st
     :param told: an event `auditor.gap/1`.
     :param now: RFC 3339.
     """
-    kind = GapKind.UNJUDGED if told["reason"] == GapKind.UNJUDGED else GapKind.UNREAD
-    text, accepted = _text(told, kind), told["accepted"]
+    title, text = gap_said(told)
+    accepted = told["accepted"]
     return Notice(
         known_as=told["gap_id"],
-        generator=f"coverage/{kind}",
+        generator=f"coverage/{told.get('kind') or GapKind.UNREAD}",
         account_id=account_id,
         account_name=told["account_name"] if told["account_id"] == account_id else None,
         region=region,
         created_at=told["observed_at"],
         updated_at=now,
         label="INFORMATIONAL" if accepted else "MEDIUM",
-        title=_TITLES[kind],
+        title=title,
         text=text,
         code=told["reason"],
         why=accepted_text(accepted) if accepted else text,
@@ -90,15 +90,3 @@ def run_notice(told: Mapping[str, Any], account_id: str, region: str, *, name: s
         }
         | {"scope": scope},
     )
-
-
-def _text(told: Mapping[str, Any], kind: GapKind) -> str:
-    accounts, regions = told.get("accounts") or [], ", ".join(told.get("regions") or [])
-    where = f"in account {told['account_id']}" if told["account_id"] else f"in {len(accounts)} accounts"
-    if kind is GapKind.UNJUDGED:
-        return (
-            f"{told.get('policy')} could not judge {told.get('records')} record(s) {where}, {regions}: they do not say "
-            "what it needs"
-        )
-    why = ": ".join(str(told[key]) for key in ("reason", "error_code", "error_message") if told[key])
-    return f"{told['source'] or 'What was planned'} could not be read {where}, {regions}: {why}"

@@ -7,13 +7,14 @@ account and all else in the account at home. Where a gap's own account can't tak
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import orjson
 from pydantic import Field
 
-from auditor.aws.importing import ImportAs, Importer
+from auditor.aws.importing import AT_ONCE, ImportAs, Importer
 from auditor.config import DestinationSettings
 from auditor.delivery.amazon import REGION, TOO_LARGE
 from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken, Undeliverable
@@ -98,6 +99,7 @@ class Kind(Destination[Settings]):
     """Every account and Region is a lane of its own, and another for the notices there."""
 
     settings_type = Settings
+    lanes_at_once = AT_ONCE
 
     def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
         super().__init__(receiver, settings, allow_http=allow_http)
@@ -216,19 +218,20 @@ def _parts(told: Sequence[tuple[Due, dict[str, Any]]]) -> Iterator[dict[int, dic
 
 def _receipts(answer: Mapping[str, Any], ids: list[str], where: str) -> dict[str, Receipt | _Shut]:
     """Return what became of each finding of a call by its Id; without a word on all, none counts as taken."""
-    failed = {each.get("Id"): each for each in answer.get("FailedFindings") or ()}
+    listed = answer.get("FailedFindings") or []
+    whole = isinstance(listed, list) and all(isinstance(each, dict) for each in listed)
+    failed = {str(each.get("Id")): each for each in listed} if whole else {}
     receipts: dict[str, Receipt | _Shut] = {}
     for known_as, each in failed.items():
-        code = each.get("ErrorCode") or "unknown"
-        receipt = receipt_of(code, f"{where}: {each.get('ErrorMessage') or 'no reason given'}", _FOR_GOOD)
-        if code in _NOT_ENABLED and isinstance(receipt, Later):
-            receipts[known_as] = _Shut(receipt.why, is_enabled=False)
-        elif isinstance(receipt, Refused):
-            receipts[known_as] = Refused(receipt.why, perhaps_spoiled=False)
+        code = str(each.get("ErrorCode") or "unknown")
+        why = f"{where}: {each.get('ErrorMessage') or 'no reason given'}"
+        if code in _NOT_ENABLED:
+            receipts[known_as] = _Shut(f"{code}: {why}", is_enabled=False)
         else:
-            receipts[known_as] = receipt
+            said = receipt_of(code, why, _FOR_GOOD)
+            receipts[known_as] = replace(said, perhaps_spoiled=False) if isinstance(said, Refused) else said
     told = (answer.get("SuccessCount"), answer.get("FailedCount"))
-    if told == (len(ids) - len(failed), len(failed)) and failed.keys() <= set(ids):
+    if whole and told == (len(ids) - len(failed), len(failed)) and failed.keys() <= set(ids):
         receipts = dict.fromkeys(ids, Taken()) | receipts
     unknown = Later(f"{where}: Security Hub did not say what became of it")
     return {known_as: receipts.get(known_as, unknown) for known_as in ids}

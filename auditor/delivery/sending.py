@@ -7,7 +7,8 @@ import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import structlog
@@ -19,11 +20,14 @@ from auditor.errors import SinkError
 from auditor.model import rfc3339, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from auditor.delivery.contract import AnyDestination, Receipt
     from auditor.delivery.store import Store
     from auditor.history import Due
+
+Job: TypeAlias = "Callable[[], Awaitable[None]]"
+Together: TypeAlias = "Callable[[Sequence[Job]], Awaitable[None]]"
 
 log = structlog.get_logger()
 
@@ -78,15 +82,21 @@ class Delivery:
     """
 
     def __init__(
-        self, destination: AnyDestination, store: Store, pause: Callable[[int], float] | None = None
+        self,
+        destination: AnyDestination,
+        store: Store,
+        pause: Callable[[int], float] | None = None,
+        together: Together | None = None,
     ) -> None:
         """Prepare to send.
 
         :param pause: returns the seconds to wait after so many failures in a row, from 1.
+        :param together: does the lanes' jobs, so many at once; None does one after another.
         """
         self._destination = destination
         self._store = store
         self._pause = pause or _back_off
+        self._together = together or _one_by_one
         self._name = destination.name
         self._batcher = Batcher(destination.limits, destination.lane, destination.say)
         self._at_once = max(_LEAST_READ, destination.limits.events)
@@ -159,14 +169,20 @@ class Delivery:
         held: set[str] = set()
         """Findings of which something was not taken: what follows about them waits."""
         sent = bool(unfit)
-        for lane, batch in self._batcher.batches(fit):
-            rest = [each for each in batch if each.event.finding_id not in held and not self._waits(each)]
-            if not rest or self._left_alone_for(lane):
-                continue
-            sent = True
-            held |= await self._send(rest, lane)
-            if lane is None:  # or others go on meanwhile
-                await anyio.sleep(self._left_alone_for(lane))
+
+        async def send_lane(lane: str | None, batches: Iterator[list[Due]]) -> None:
+            nonlocal sent
+            for batch in batches:
+                rest = [each for each in batch if each.event.finding_id not in held and not self._waits(each)]
+                if not rest or self._left_alone_for(lane):
+                    continue
+                sent = True
+                held.update(await self._send(rest, lane))
+                if lane is None:  # or others go on meanwhile
+                    await anyio.sleep(self._left_alone_for(lane))
+
+        for lanes in self._batcher.batches(fit):
+            await self._together([partial(send_lane, *each) for each in lanes.items()])
         return sent
 
     def _left_alone_for(self, lane: str | None) -> float:
@@ -242,6 +258,11 @@ class Delivery:
         self._refused += len(told)
         self._why = told[-1][1]
         log.error("refused for good", destination=self._name, events=len(told), why=self._why)
+
+
+async def _one_by_one(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        await job()
 
 
 def _back_off(failures: int) -> float:

@@ -149,7 +149,8 @@ async def test_each_finding_is_imported_into_its_own_account_and_region(
     post.fill(found)
 
     async with serving(monkeypatch, external_id="canary-of-the-role") as hubs:
-        report = await post.send(hub(external_id="canary-of-the-role"))
+        # Several places at once; each account's role is assumed once all the same.
+        (report,) = await post.deliver(hub(external_id="canary-of-the-role"))
 
     assert (report.taken, report.fault) == (12, None)
     assert {place: set(held) for place, held in hubs.held.items()} == {
@@ -158,9 +159,8 @@ async def test_each_finding_is_imported_into_its_own_account_and_region(
     }
     assert len(hubs.calls) == 4
     # One session an account, which is narrowed to what it is for.
-    assert [form["RoleArn"] for form in hubs.assumed] == [
-        f"arn:aws:iam::{a}:role/{ROLE}" for a in (FIRST, SECOND)
-    ]
+    roles = sorted(f"arn:aws:iam::{account_id}:role/{ROLE}" for account_id in (FIRST, SECOND))
+    assert sorted(form["RoleArn"] for form in hubs.assumed) == roles
     for form in hubs.assumed:
         (statement,) = json.loads(form["Policy"])["Statement"]
         assert (statement["Effect"], statement["Action"]) == ("Allow", [ACTION])
@@ -329,7 +329,33 @@ async def test_a_gap_of_no_account_is_told_of_at_home(monkeypatch: pytest.Monkey
         assert await destination.send([notice(event)]) == [Taken()]
 
     (one,) = hubs.findings(HOME, REGION).values()
-    assert one["Description"].startswith("What was planned could not be read in 2 accounts")
+    assert one["Description"].startswith("2 targets could not be read to the end in 2 accounts")
+
+
+async def test_records_that_could_not_be_judged_are_a_gap_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = Target(EXPORT_RECORDS, Account(FIRST, None, "", None, "", 0, ()), OTHER)
+    ledger = Ledger([target])
+    ledger.settle(target, Outcome(unjudged={"stuck-export": 2}, pages=1), None)
+    (event,) = gap_events("run-1", NOW, ledger.lines_of_gaps())
+    async with serving(monkeypatch) as hubs, hub() as destination:
+        assert await destination.send([notice(event)]) == [Taken()]
+
+    (one,) = hubs.findings(FIRST, REGION).values()
+    assert (one["Title"], one["GeneratorId"]) == ("Could not be judged", "auditor/coverage/unjudged")
+    assert one["Compliance"]["Status"] == "NOT_AVAILABLE"
+
+
+async def test_base_credentials_that_are_bad_make_nothing_a_dead_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with serving(monkeypatch) as hubs, hub() as destination:
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
+        receipts = [
+            await destination.send([each]) for each in (notice(gap(FIRST)), notice(run()), *due(told()))
+        ]
+
+    assert all(isinstance(receipt, Later) for (receipt,) in receipts)
+    assert hubs.calls == []
 
 
 async def test_what_not_even_home_takes_is_undeliverable_and_not_for_ever(
@@ -403,7 +429,14 @@ async def test_what_is_said_of_each_finding_is_what_becomes_of_its_event(
     "answer",
     [
         {},
+        [],
+        None,
+        "all is well",
         {"SuccessCount": 2},
+        {"SuccessCount": "2", "FailedCount": "0"},
+        {"SuccessCount": 2, "FailedCount": 0, "FailedFindings": "none"},
+        {"SuccessCount": 1, "FailedCount": 1, "FailedFindings": ["one"]},
+        {"SuccessCount": 1, "FailedCount": 1, "FailedFindings": [{"Id": 7, "ErrorCode": {}}]},
         {"FailedCount": 0, "SuccessCount": 1, "FailedFindings": []},
         {"FailedCount": 1, "SuccessCount": 1, "FailedFindings": []},
         {
@@ -415,7 +448,7 @@ async def test_what_is_said_of_each_finding_is_what_becomes_of_its_event(
     ],
 )
 async def test_without_a_word_on_each_none_counts_as_taken(
-    monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch, answer: Any
 ) -> None:
     async with serving(monkeypatch, answer=lambda _call: web.json_response(answer)), hub() as destination:
         receipts = await destination.send(due(told(1), told(2)))

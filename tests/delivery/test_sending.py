@@ -386,3 +386,54 @@ async def test_what_is_refused_for_its_own_sake_is_not_tried_again_without_the_o
 
     assert siem.sent == [names(1, 4)]
     assert report.refused == 4
+
+
+class Meeting(Laned):
+    """Takes nothing until so many lanes are asked at the same time."""
+
+    lanes_at_once = 2
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.asked = 0
+        self.most = 0
+        self.met = anyio.Event()
+
+    async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
+        self.asked += 1
+        self.most = max(self.most, self.asked)
+        if self.asked == self.lanes_at_once:
+            self.met.set()
+        await self.met.wait()
+        self.asked -= 1
+        return await super().send(batch)
+
+
+async def test_lanes_are_sent_to_at_the_same_time_and_no_more_of_them_than_may_be(post: Post) -> None:
+    accounts = [f"{number:012}" for number in range(1, 7)]
+    post.fill([finding(number, account_id=each) for each in accounts for number in (1, 2)], [RUN])
+    siem = Meeting(limits=Limits(1, 10**6, 10**5))
+
+    (report,) = await post.deliver(siem)
+
+    assert (report.taken, report.fault, siem.most) == (13, None, 2)
+    assert siem.sent[-1] == ["run"]
+    for each in accounts:
+        of_account = [
+            batch for batch in siem.batches if json.loads(batch[0].event.body).get("account_id") == each
+        ]
+        assert [_name(due) for batch in of_account for due in batch] == names(1, 2)
+
+
+async def test_a_history_that_fails_in_one_lane_is_told_as_it_is(post: Post) -> None:
+    post.fill([finding(1), finding(2, account_id=THERE)])
+
+    class Broken(Laned):
+        lanes_at_once = 2
+
+        async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
+            raise SinkError(f"the history is gone, with {len(batch)} in hand")
+
+    (report,) = await post.deliver(Broken())
+
+    assert report.fault == "siem: 2 event(s) left: the history is gone, with 1 in hand"
