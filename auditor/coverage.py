@@ -21,7 +21,7 @@ _GAPS = frozenset({Verdict.PARTIAL, Verdict.FAILED})
 _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 
 
-_COUNTS = ("pages", "records", "requests", "retries", "duration_s")
+_COUNTS = ("pages", "records", "requests", "retries", "throttles", "duration_s")
 """What an outcome tells in numbers."""
 _NUMBERS = array("f", [0.0])
 """Of four bytes: whole numbers are exact to `_EXACT`, and an hour to a quarter of a millisecond."""
@@ -85,13 +85,14 @@ class _Place:
         if self._others is not None and at in self._others:
             return self._others[at]
         *counts, duration_s = self._counts[at * len(_COUNTS) : (at + 1) * len(_COUNTS)]
-        pages, records, requests, retries = map(int, counts)
+        pages, records, requests, retries, throttles = map(int, counts)
         return Outcome(
             Verdict.COMPLETE,
             pages=pages,
             records=records,
             requests=requests,
             retries=retries,
+            throttles=throttles,
             duration_s=duration_s,
         )
 
@@ -257,5 +258,6 @@ def _line(target: Target, outcome: Outcome) -> dict[str, Any]:
         "records": outcome.records,
         "requests": outcome.requests,
         "retries": outcome.retries,
+        "throttles": outcome.throttles,
         "duration_s": round(outcome.duration_s, 3),
     }

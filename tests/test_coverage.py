@@ -13,7 +13,7 @@ from auditor.model import EXPORT_RECORDS, LIST_ACCOUNTS, Account, Failure, Outco
 # DESIGN.md, "Run folder": a coverage line.
 FIELDS = (
     "schema source account_id account_name region verdict reason error_code error_message accepted unjudged "
-    "pages records requests retries duration_s"
+    "pages records requests retries throttles duration_s"
 ).split()
 
 PROVED_EMPTY = {Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED}
@@ -125,6 +125,7 @@ def test_a_line_has_exactly_the_fields_of_the_schema_null_where_unknown() -> Non
         "records": 0,
         "requests": 1,
         "retries": 0,
+        "throttles": 0,
         "duration_s": 0.0,
     }
 
@@ -132,7 +133,13 @@ def test_a_line_has_exactly_the_fields_of_the_schema_null_where_unknown() -> Non
 def test_a_line_tells_what_was_done_and_why_no_more() -> None:
     ledger = Ledger([target()])
     outcome = Outcome(
-        unjudged={"stuck-export": 2}, pages=3, records=120, requests=9, retries=5, duration_s=1.23456
+        unjudged={"stuck-export": 2},
+        pages=3,
+        records=120,
+        requests=9,
+        retries=5,
+        throttles=4,
+        duration_s=1.23456,
     )
     failure = Failure(Reason.THROTTLED, "ThrottlingException", "Rate exceeded")
     ledger.settle(target(), outcome, failure)
@@ -147,6 +154,7 @@ def test_a_line_tells_what_was_done_and_why_no_more() -> None:
         "records": 120,
         "requests": 9,
         "retries": 5,
+        "throttles": 4,
         "duration_s": 1.235,
     }
     assert line == line | told

@@ -143,6 +143,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
         "records": outcome.records,
         "requests": outcome.requests,
         "retries": outcome.retries,
+        "throttles": outcome.throttles,
         "duration_s": outcome.duration_s,
         "unjudged": outcome.unjudged,
         "failure": failure and [failure.reason, failure.error_code, failure.error_message],

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from botocore import __version__ as botocore_version
 
 from auditor.audit.books import balance_of
+from auditor.audit.delivering import delivered, undelivered
 from auditor.audit.record import Condition, Result, conditions, run_record
 from auditor.aws.regions import lightsail_regions
 from auditor.delivery import DeadLetters, gap_events, run_event
 from auditor.inventory import compared
 from auditor.model import rfc3339
+from auditor.telemetry import now
 from auditor.waivers import Looked, log_report, report
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from auditor.audit.remembering import Memory
     from auditor.audit.stopping import Stopping
     from auditor.audit.writing import Writer
+    from auditor.delivery import Report
+    from auditor.telemetry import Telemetry
 
 
 _LAST_SENDING = timedelta(seconds=1)
@@ -39,7 +43,13 @@ class Audited:
     """The Regions that Lightsail says it has; None where it did not say."""
 
 
-async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Memory | None = None) -> Result:
+async def close(
+    audited: Audited,
+    writer: Writer,
+    stopping: Stopping,
+    memory: Memory | None = None,
+    telemetry: Telemetry | None = None,
+) -> Result:
     """Write the ledger, the formats' ends and run.json, and return what came of the run.
 
     Each says how it went with those before it: an output may fail, or a signal come, while they are written. What
@@ -54,7 +64,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         Looked(books.ledger, run.options.filters, ready.plan.policies),
     )
 
-    undelivered: list[str] = []
+    reports: list[Report] = []
 
     def as_it_stands() -> tuple[dict[str, Any], list[Condition]]:
         held = conditions(
@@ -66,7 +76,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             write_errors=[
                 *writer.errors,
                 *([memory.error] if memory and memory.error else []),
-                *undelivered,
+                *undelivered(reports),
             ],
         )
         record = run_record(
@@ -86,6 +96,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             balance=balance,
             held=held,
             accepted=accepted,
+            delivery=delivered(reports) if reports else None,
         )
         return record, held
 
@@ -96,8 +107,12 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
         await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
         with stopping.delivering:
             within = _LAST_SENDING if stopping.work.cancel_called else None
-            undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
+            began = now()
+            reports += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
+            if telemetry is not None:
+                telemetry.delivered(began, reports)
         await memory.let_go(writer.folder)
+    await writer.end_after_delivery(books.ledger, as_it_stands()[0])
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()
     log_report(record, run.config.path)

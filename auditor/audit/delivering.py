@@ -44,6 +44,25 @@ async def deliver(
     return [reports[destination.name] for destination in destinations]
 
 
+def undelivered(reports: Sequence[Report]) -> list[str]:
+    """Say what could not be sent, and what to do about it."""
+    return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
+
+
+def delivered(reports: Sequence[Report]) -> dict[str, dict[str, float | None]]:
+    """Return what became of the events of each destination, as run.json tells it."""
+    return {
+        report.destination: {
+            "taken": report.taken,
+            "refused": report.refused,
+            "left": report.left,
+            "lag_max_s": None if report.lag_max_s is None else round(report.lag_max_s, 3),
+            "lag_mean_s": None if report.lag_mean_s is None else round(report.lag_mean_s, 3),
+        }
+        for report in reports
+    }
+
+
 def unnamed(left: Mapping[str, int], destinations: Sequence[AnyDestination]) -> list[str]:
     """Say of each destination that the configuration no longer names what still waits for it.
 

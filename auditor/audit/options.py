@@ -63,6 +63,8 @@ class RunOptions:
     """Requests in flight; None is the configuration's."""
     allow_http: bool = False
     """Whether calls may go over plain http to another machine."""
+    telemetry: bool = False
+    """Whether an OpenTelemetry collector is told of the run; the standard environment variables say which."""
     handle_signals: bool = False
     """Whether SIGINT and SIGTERM end the run in order: for a program that is nothing but this run."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +32,7 @@ from auditor.history import judged_by
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
 from auditor.model import rfc3339
 from auditor.policies import actions_of, catalogue_of, sources_of
+from auditor.telemetry import check_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -138,6 +140,8 @@ def begin(config: Config, options: RunOptions) -> Run:
             resumed.header, folder, config_digest=config.digest, policies=digests_of(entries, policies)
         )
     check_formats(options.formats, folder, config.path)
+    if options.telemetry:
+        check_environment(os.environ, allow_http=options.allow_http)
     return Run(
         id=run_id,
         config=config,

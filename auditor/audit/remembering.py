@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from auditor.audit.preparing import Run
     from auditor.audit.writing import Patience
     from auditor.aws.objects import Objects
-    from auditor.delivery import DeadLetters
+    from auditor.delivery import DeadLetters, Report
     from auditor.delivery.contract import AnyDestination
     from auditor.history import Event
     from auditor.history.in_s3 import Fetched
@@ -148,15 +148,14 @@ class Memory:
 
     async def deliver(
         self, destinations: Sequence[AnyDestination], dead_letters: DeadLetters, within: timedelta | None
-    ) -> list[str]:
-        """Send what is due, of earlier runs too; say what of it could not be sent.
+    ) -> list[Report]:
+        """Send what is due, of earlier runs too; return what became of it.
 
         :param within: how long each destination may take; None is its own `drain`.
         """
         if self.error is not None or not destinations:
             return []
-        reports = await deliver(self._history.outbox, destinations, dead_letters, within)
-        return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
+        return await deliver(self._history.outbox, destinations, dead_letters, within)
 
     async def let_go(self, keep: Path) -> None:
         """Close the history, and put it back where it was fetched from.

@@ -123,6 +123,7 @@ class Sink:
         self.error: str | None = None
         self.position = len(self._pending)
         """Bytes that stand before what comes next."""
+        self.tells_of_delivery = output_format.tells_of_delivery
 
     async def add(self, findings: Sequence[Finding]) -> None:
         """Write these findings, now or with those that follow."""
@@ -225,10 +226,20 @@ class Writer:
         return await self.sinks[0].secure()
 
     async def end(self, ledger: Ledger, run: Mapping[str, Any]) -> None:
-        """Write the ledger, and end every format. run.json itself follows apart, since it says how this went."""
+        """Write the ledger, and end every format but those of delivery.
+
+        They and run.json itself follow apart, since they say how this and the delivery went.
+        """
         await self._whole("coverage.jsonl", map(encoded_line, ledger.lines()))
         for sink in self.sinks:
-            await sink.end(ledger.lines(), run)
+            if not sink.tells_of_delivery:
+                await sink.end(ledger.lines(), run)
+
+    async def end_after_delivery(self, ledger: Ledger, run: Mapping[str, Any]) -> None:
+        """End the formats that tell of the delivery too."""
+        for sink in self.sinks:
+            if sink.tells_of_delivery:
+                await sink.end(ledger.lines(), run)
 
     async def run_record(self, run: Mapping[str, Any]) -> None:
         """Write run.json."""

@@ -15,6 +15,7 @@ import structlog
 from auditor.delivery.batches import Batcher
 from auditor.delivery.contract import Later, Refused, Taken
 from auditor.delivery.events import RUN
+from auditor.delivery.lag import Lag
 from auditor.errors import SinkError
 from auditor.model import rfc3339, shown
 
@@ -54,6 +55,12 @@ class Report:
     """Still in the outbox; None where the history failed, so that nobody knows."""
     why: str | None
     """Why the last event that was not taken was not."""
+    lag_max_s: float | None = None
+    """The longest that an event of these was under way, in seconds; None where none was taken."""
+    lag_mean_s: float | None = None
+    """The same on the average."""
+    duration_s: float = 0.0
+    """How long it was sent to."""
 
     @property
     def fault(self) -> str | None:
@@ -89,6 +96,7 @@ class Delivery:
         self._at_once = max(_LEAST_READ, destination.limits.events)
         self._taken = 0
         self._refused = 0
+        self._lag = Lag()
         self._failures = 0
         """Batches in a row of which nothing was settled."""
         self._leave_alone_until = 0.0
@@ -118,7 +126,16 @@ class Delivery:
         ) as error:  # a bug in one kind of destination must not keep the others from being told
             log.exception("internal error: a bug of the auditor", destination=self._name)
             self._why = f"a bug of the auditor: {type(error).__name__}"
-        return Report(self._name, self._taken, self._refused, await self._left(), self._why)
+        return Report(
+            self._name,
+            self._taken,
+            self._refused,
+            await self._left(),
+            self._why,
+            self._lag.longest,
+            self._lag.mean,
+            anyio.current_time() - now,
+        )
 
     async def _left(self) -> int | None:
         try:
@@ -186,6 +203,7 @@ class Delivery:
         if taken:
             await self._store.acknowledge(self._name, [due.position for due in taken])
             self._taken += len(taken)
+            self._lag.took(taken, self._store.now())
         if refused:
             await self._bury(refused)
         for due in (*taken, *(due for due, _ in refused)):

@@ -39,3 +39,5 @@ class Due:
     run_id: str
     attempts: int
     last_error: str | None
+    run_started_at: str | None = None
+    """When the run began that told of it, as RFC 3339: what it tells was so at that instant."""

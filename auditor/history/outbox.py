@@ -9,7 +9,7 @@ from sqlalchemy import and_, delete, exists, func, or_, select, update
 from auditor.history import statements
 from auditor.history.batches import write
 from auditor.history.events import FINDING, Due, Event
-from auditor.history.tables import documents, events, findings, outbox
+from auditor.history.tables import documents, events, findings, outbox, runs
 from auditor.model import Status
 
 if TYPE_CHECKING:
@@ -125,8 +125,15 @@ class Outbox:
             earlier_event.c.finding_id == events.c.finding_id,
         )
         statement = (
-            select(events, outbox.c.attempts, outbox.c.last_error, documents.c.body.label("document"))
+            select(
+                events,
+                outbox.c.attempts,
+                outbox.c.last_error,
+                documents.c.body.label("document"),
+                runs.c.started_at,
+            )
             .join(outbox, outbox.c.position == events.c.position)
+            .outerjoin(runs, runs.c.run_id == events.c.run_id)
             .outerjoin(findings, and_(findings.c.finding_id == events.c.finding_id, events.c.body.is_(None)))
             .outerjoin(documents, documents.c.finding == findings.c.id)
             .where(
@@ -152,6 +159,7 @@ class Outbox:
                 row.run_id,
                 row.attempts,
                 row.last_error,
+                row.started_at,
             )
             for row in rows
         ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,11 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     type=click.IntRange(1, 1024),
     help="Requests in flight.  [default: limits.concurrency]",
 )
+@click.option(
+    "--otel",
+    is_flag=True,
+    help="Tell an OpenTelemetry collector of the run, as the OTEL_ variables of the environment say.",
+)
 @click.option("--allow-http", is_flag=True, help="Let calls go over plain http to another machine.")
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
 @log_options("info")
@@ -102,6 +108,7 @@ def command(  # noqa: PLR0913 -- each is an option
     deadline: timedelta | None,
     concurrency: int | None,
     *,
+    otel: bool,
     allow_http: bool,
     quiet: bool,
     log_format: str | None,
@@ -127,12 +134,13 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.cli.running import configuration_of, failing_on, format_requests, named_folder, run_and_tell
     from auditor.inventory import Filters
     from auditor.library import load_config
+    from auditor.telemetry import secrets_of
 
     redactor = set_up_logs(log_format, log_level)
     if resume is not None:
         config_path = configuration_of(resume, click.get_current_context())
     config = load_config(config_path)
-    redactor.hide(config.secrets)
+    redactor.hide([*config.secrets, *secrets_of(os.environ)])
     requests = format_requests(formats)
     options = RunOptions(
         folder=named_folder(folder),
@@ -145,6 +153,7 @@ def command(  # noqa: PLR0913 -- each is an option
         deadline=deadline,
         concurrency=concurrency,
         allow_http=allow_http,
+        telemetry=otel,
         handle_signals=True,
     )
     code, why = run_and_tell(config, options, quiet=quiet)
