@@ -78,6 +78,7 @@ async def close(
                 *([memory.error] if memory and memory.error else []),
                 *undelivered(reports),
             ],
+            bugs=writer.bugs,
         )
         record = run_record(
             run_id=run.id,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import structlog
 
+from auditor.audit.asked import check_formats
 from auditor.audit.checkpoint import Header
 from auditor.audit.folder import choose_folder, new_run_id
 from auditor.audit.gating import check_fail_on
@@ -19,7 +20,6 @@ from auditor.audit.hub import assume_hub
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
 from auditor.audit.resuming import check_resumed, read_checkpoint
-from auditor.audit.writing import check_formats
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
 from auditor.aws.regions import lightsail_regions

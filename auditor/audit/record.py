@@ -96,14 +96,20 @@ def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell
     balance: Balance,
     stopped_by: Exit | None,
     write_errors: Sequence[str],
+    bugs: Sequence[str] = (),
 ) -> list[Condition]:
-    """Return every condition that held, in the order of `Exit`."""
+    """Return every condition that held, in the order of `Exit`.
+
+    :param write_errors: why what could not be written was not.
+    :param bugs: those of them that were bugs of the auditor.
+    """
     held: list[Condition] = []
     if balance.error:
         held.append(Condition(Exit.BUG, f"the ledger does not add up, a bug: {balance.error}"))
     if balance.internal_errors:
         text = f"{balance.internal_errors} target(s) ended in an internal error, a bug"
         held.append(Condition(Exit.BUG, text))
+    held += [Condition(Exit.BUG, f"an output ended in an internal error: {bug}") for bug in bugs]
     if stopped_by is not None:
         held.append(Condition(stopped_by, f"interrupted by {stopped_by.name}; what was done is kept"))
     held += [
