@@ -68,7 +68,7 @@ async def close(
 
     def as_it_stands() -> tuple[dict[str, Any], list[Condition]]:
         held = conditions(
-            options=run.options,
+            gates=run.gates,
             ledger=books.ledger,
             tally=books.tally,
             balance=balance,

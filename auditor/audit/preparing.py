@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import structlog
 from auditor.audit.asked import check_formats
 from auditor.audit.checkpoint import Header
 from auditor.audit.folder import choose_folder, new_run_id
-from auditor.audit.gating import check_fail_on
+from auditor.audit.gating import Gates, check_fail_on, gates_of, read_gates
 from auditor.audit.hub import assume_hub
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
@@ -69,6 +69,8 @@ class Run:
     """Where it will write; it may not exist yet."""
     plan: Plan | None
     """None where an organisation has to be asked first which accounts there are."""
+    gates: Gates = field(default_factory=Gates)
+    """What decides whether it fails."""
     resumed: Resumed | None = None
     """How far it came before, where it goes on."""
     destinations: Sequence[Destination[Any]] = ()
@@ -130,7 +132,8 @@ def begin(config: Config, options: RunOptions) -> Run:
         plan = make_plan(config, options.filters, lightsail_regions(), partial(sources_of, entries))
     else:
         check_filters(config, options.filters, lightsail_regions())
-    check_fail_on(options.fail_on, config)
+    gates = gates_of(options, read_gates(resumed.header.gates) if resumed else None)
+    check_fail_on(gates.fail_on, config)
     policies = policies_of(config, options.filters)
     if resumed is None:
         folder = choose_folder(options.folder, run_id)
@@ -152,6 +155,7 @@ def begin(config: Config, options: RunOptions) -> Run:
         policies=policies,
         folder=folder,
         plan=plan,
+        gates=gates,
         resumed=resumed,
         destinations=make_destinations(config.destinations, allow_http=options.allow_http),
         resumed_at=resumed_at,
@@ -172,6 +176,7 @@ def header_of(run: Run) -> Header:
             "accounts": list(filters.accounts),
             "regions": list(filters.regions),
         },
+        gates=run.gates.told(),
         formats=[(each.name, _absolute(each.path), each.variant) for each in run.options.formats],
         resumed_at=list(run.resumed_at),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.audit.books import Balance
-    from auditor.audit.options import RunOptions
+    from auditor.audit.gating import Gates
     from auditor.audit.tally import Tally
     from auditor.coverage import Ledger
     from auditor.model import Outcome, Severity, Target
@@ -90,7 +90,7 @@ class Result:
 
 def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell of
     *,
-    options: RunOptions,
+    gates: Gates,
     ledger: Ledger,
     tally: Tally,
     balance: Balance,
@@ -116,14 +116,14 @@ def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell
         Condition(Exit.NOT_WRITTEN, f"not everything could be written: {error}") for error in write_errors
     ]
     percent = ledger.percent_after_accepted()
-    if percent < options.min_coverage:
+    if percent < gates.min_coverage:
         after = " after accepted gaps" if ledger.accepted else ""
-        text = f"coverage {percent} %{after} is below {options.min_coverage} %"
+        text = f"coverage {percent} %{after} is below {gates.min_coverage} %"
         held.append(Condition(Exit.INCOMPLETE, text))
-    if tally.unjudged_records > options.max_unjudged:
-        text = f"{tally.unjudged_records} record(s) could not be judged, {options.max_unjudged} allowed"
+    if tally.unjudged_records > gates.max_unjudged:
+        text = f"{tally.unjudged_records} record(s) could not be judged, {gates.max_unjudged} allowed"
         held.append(Condition(Exit.INCOMPLETE, text))
-    held += [Condition(Exit.FINDINGS, text) for text in failing(options.fail_on, tally)]
+    held += [Condition(Exit.FINDINGS, text) for text in failing(gates.fail_on, tally)]
     order = list(Exit)
     return sorted(held, key=lambda condition: order.index(condition.code))
 

@@ -16,8 +16,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from anyio import to_thread
 
-from auditor.model import rfc3339
+import auditor
+from auditor.audit import NewFindings, RunOptions
+from auditor.audit.gating import Gates, read_gates
+from auditor.audit.preparing import begin, header_of
+from auditor.model import Severity, rfc3339
 from auditor.simulator.faults import Fault, FaultKind
 from auditor.simulator.server import serve_in_thread
 
@@ -173,6 +178,22 @@ def test_it_goes_on_as_it_was_asked_and_not_otherwise(stage: Stage, arguments: l
     code, told = stage.ended("--resume", str(stage.run), *arguments)
     assert code == 2
     assert why in told
+
+
+@pytest.mark.parametrize("extra", [HISTORY])
+async def test_it_fails_by_what_it_began_with_unless_that_is_given_anew(stage: Stage) -> None:
+    await to_thread.run_sync(
+        interrupt, stage, "--fail-on", "none", "--min-coverage", "0", "--max-unjudged", "7"
+    )
+    config = auditor.load_config(stage.folder / "accounts.yaml")
+    as_before = begin(config, RunOptions(resume=stage.run))
+    assert as_before.gates == Gates(None, 0, 7)
+    fail_on = NewFindings(Severity.LOW)
+    anew = begin(config, RunOptions(resume=stage.run, fail_on=fail_on, max_unjudged=3))
+    assert header_of(anew).gates == {"fail_on": "new:low", "min_coverage": 0, "max_unjudged": 3}
+    assert read_gates(header_of(anew).gates) == anew.gates
+    code, told = await to_thread.run_sync(stage.ended, "--resume", str(stage.run))
+    assert (code, stage.record["exit_conditions"]) == (0, [0]), told
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     "resume",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Go on with the run in DIR that died or was interrupted, as it was asked.",
+    help="Go on with the run in DIR that died or was interrupted, as it was asked, by the gates that it began with or "
+    "those given anew.",
 )
 @click.option(
     "-f",
@@ -44,26 +45,20 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     "--fail-on",
     metavar="[new:]SEVERITY",
     type=click.Choice(_FAIL_ON),
-    default="high",
-    show_default=True,
     help="Exit 1 on unwaived findings at or above this: critical, high, medium, low, info or none. With new: before "
-    "it, on those alone that were not open before the run; that takes a history.",
+    "it, on those alone that were not open before the run; that takes a history.  [default: high]",
 )
 @click.option(
     "--min-coverage",
     metavar="PERCENT",
     type=click.IntRange(0, 100),
-    default=100,
-    show_default=True,
-    help="Exit 3 if less of the targets could be read, accepted gaps left out.",
+    help="Exit 3 if less of the targets could be read, accepted gaps left out.  [default: 100]",
 )
 @click.option(
     "--max-unjudged",
     metavar="N",
     type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Exit 3 if more records could not be judged.",
+    help="Exit 3 if more records could not be judged.  [default: 0]",
 )
 @click.option(
     "--policy", "policies", metavar="ID", multiple=True, help="Judge by this policy alone; may be repeated."
@@ -99,9 +94,9 @@ def command(  # noqa: PLR0913 -- each is an option
     folder: str | None,
     resume: Path | None,
     formats: tuple[str, ...],
-    fail_on: str,
-    min_coverage: int,
-    max_unjudged: int,
+    fail_on: str | None,
+    min_coverage: int | None,
+    max_unjudged: int | None,
     policies: tuple[str, ...],
     accounts: tuple[str, ...],
     regions: tuple[str, ...],
@@ -129,9 +124,11 @@ def command(  # noqa: PLR0913 -- each is an option
       130, 143  interrupted; what was done is kept
     """  # noqa: D301 -- \b keeps click from filling the lines
     from auditor.audit import RunOptions
+    from auditor.audit.gating import read_fail_on
+    from auditor.audit.options import Usual
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
-    from auditor.cli.running import configuration_of, failing_on, format_requests, named_folder, run_and_tell
+    from auditor.cli.running import configuration_of, format_requests, named_folder, run_and_tell
     from auditor.inventory import Filters
     from auditor.library import load_config
     from auditor.telemetry import secrets_of
@@ -147,7 +144,7 @@ def command(  # noqa: PLR0913 -- each is an option
         resume=resume,
         formats=requests,
         filters=Filters(policies=policies, accounts=accounts, regions=regions),
-        fail_on=failing_on(fail_on),
+        fail_on=Usual.USUAL if fail_on is None else read_fail_on(fail_on),
         min_coverage=min_coverage,
         max_unjudged=max_unjudged,
         deadline=deadline,
