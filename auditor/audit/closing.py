@@ -102,17 +102,22 @@ async def close(
         return record, held
 
     await writer.end(books.ledger, as_it_stands()[0])
-    if memory is not None and not balance.is_cut_off:
-        record = as_it_stands()[0]
-        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
-        await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
-        with stopping.delivering:
+    if memory is not None:
+        if not balance.is_cut_off:
+            record = as_it_stands()[0]
+            gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
+            await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
+        if not balance.is_cut_off or memory.stays:
             within = _LAST_SENDING if stopping.work.cancel_called else None
             began = now()
-            reports += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
+            reports += await memory.deliver(
+                run.destinations, DeadLetters(writer.folder), within, stopping.delivering
+            )
             if telemetry is not None:
                 telemetry.delivered(began, reports)
-        await memory.let_go(writer.folder)
+        await memory.tell_unnamed(run.destinations)
+        if not balance.is_cut_off:
+            await memory.let_go(writer.folder)
     await writer.end_after_delivery(books.ledger, as_it_stands()[0])
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -126,16 +126,12 @@ class Delivery:
         ) as error:  # a bug in one kind of destination must not keep the others from being told
             log.exception("internal error: a bug of the auditor", destination=self._name)
             self._why = f"a bug of the auditor: {type(error).__name__}"
-        return Report(
-            self._name,
-            self._taken,
-            self._refused,
-            await self._left(),
-            self._why,
-            self._lag.longest,
-            self._lag.mean,
-            anyio.current_time() - now,
-        )
+        left = await self._left()
+        return replace(self.so_far(self._why), left=left, duration_s=anyio.current_time() - now)
+
+    def so_far(self, why: str | None) -> Report:
+        """Return what became of the events until now, where that is all there will be; what is left is not known."""
+        return Report(self._name, self._taken, self._refused, None, why, self._lag.longest, self._lag.mean)
 
     async def _left(self) -> int | None:
         try:
