@@ -42,6 +42,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+_NO_ANSWER = "S3 did not say in time whether it took it, and the run had to end"
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
@@ -51,7 +53,7 @@ class Remembered:
     run: OpenRun
     stays: bool
     """Whether what it remembers of a run that is cut off stays: what was fetched is not put back then."""
-    put_back: Callable[[Path], Awaitable[None]]
+    put_back: Callable[[Path, Patience], Awaitable[None]]
     """Closes it, and puts it back where it was fetched from; the folder is where it is kept where that fails."""
 
 
@@ -72,11 +74,15 @@ async def remembered(run: Run) -> AsyncIterator[Remembered | None]:
             settings = replace(settings, store=fetched.store)
         opening = stack.enter_context(ExitStack())
 
-        async def put_back(keep: Path) -> None:
+        async def put_back(keep: Path, patience: Patience) -> None:
             opening.close()
-            if fetched is not None:
+            if fetched is None:
+                return
+            with patience.wait() as waiting:
                 async with _objects(run) as objects:
                     await in_s3.put_back(objects, fetched, keep=keep)
+            if waiting.cancelled_caught:
+                raise SinkError(in_s3.kept(fetched, keep, _NO_ANSWER))
 
         history = await to_thread.run_sync(
             opening.enter_context, open_history(settings, holder=f"run {run.id}")
@@ -191,7 +197,7 @@ class Memory:
         """
         if self.error is None:
             try:
-                await self._put_back(keep)
+                await self._put_back(keep, self._patience)
             except (SinkError, UsageError) as error:
                 self._fail(str(error))
 
