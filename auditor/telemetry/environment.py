@@ -22,6 +22,8 @@ _PROTOCOL = "http/protobuf"
 TRACES, METRICS = "TRACES", "METRICS"
 """What is told, as the names of variables have it."""
 _HIDDEN = "[hidden]"
+_SHORTEST_SECRET = 8
+"""Characters: a shorter value guards nothing, and to hide it would spoil what else holds it."""
 
 
 def is_wanted(environ: Mapping[str, str], signal: str) -> bool:
@@ -62,7 +64,8 @@ def secrets_of(environ: Mapping[str, str]) -> list[str]:
     found: list[str] = []
     for _, value in _headers(environ):
         found += [each for part in value.split(",") if (each := part.partition("=")[2].strip())]
-    return list(dict.fromkeys([*found, *map(unquote, found)]))
+    values = dict.fromkeys([*found, *map(unquote, found)])
+    return [value for value in values if len(value) >= _SHORTEST_SECRET]
 
 
 def hidden(text: str, environ: Mapping[str, str]) -> str:

@@ -19,7 +19,7 @@ from auditor.model import Verdict, shown
 from auditor.telemetry.environment import hidden, is_disabled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from opentelemetry.util.types import AttributeValue
 
@@ -69,24 +69,27 @@ def open_telemetry(start: RunStart, began: int) -> Iterator[Telemetry | None]:
 
 
 class Telemetry:
-    """Tells of one run."""
+    """Tells of one run. After a bug of its own it tells no more, and the run goes on."""
 
     def __init__(self, start: RunStart, sender: Sender) -> None:
+        self._has_bug = False
         self._sender = sender
         self._measuring = Measuring(start)
         self._run_id = start.run_id
 
     def see(self, findings: Sequence[Finding]) -> None:
         """Count these findings."""
-        self._measuring.see(findings)
+        self._safely(self._measuring.see, findings)
 
     def place(self, place: Place, began: int, outcomes: Mapping[str, Outcome]) -> None:
         """Tell of an account and Region that was audited until now.
 
         :param outcomes: of its targets, by source.
         """
-        if not outcomes:
-            return  # it was not planned: a breach that the ledger tells of
+        if outcomes:  # or it was not planned: a breach that the ledger tells of
+            self._safely(self._place, place, began, outcomes)
+
+    def _place(self, place: Place, began: int, outcomes: Mapping[str, Outcome]) -> None:
         gravest = min(outcomes.values(), key=lambda each: _GRAVEST.index(each.verdict or Verdict.FAILED))
         attributes: dict[str, AttributeValue] = {
             "cloud.provider": "aws",
@@ -108,6 +111,9 @@ class Telemetry:
 
     def delivered(self, began: int, reports: Sequence[Report]) -> None:
         """Tell of what was sent to destinations, all of them from the same instant on."""
+        self._safely(self._delivered, began, reports)
+
+    def _delivered(self, began: int, reports: Sequence[Report]) -> None:
         for report in reports:
             told: dict[str, AttributeValue | None] = {
                 "auditor.destination": report.destination,
@@ -127,6 +133,9 @@ class Telemetry:
         :param record: run.json.
         :param coverage: the coverage lines.
         """
+        self._safely(self._end, record, coverage)
+
+    def _end(self, record: Mapping[str, Any], coverage: Iterable[Mapping[str, Any]]) -> None:
         code = record["exit_code"]
         attributes: dict[str, AttributeValue] = {
             "auditor.run_id": self._run_id,
@@ -146,6 +155,15 @@ class Telemetry:
                 metrics_lost=lost.numbers,
                 why=shown(hidden(lost.why, os.environ))[:_LONGEST_TEXT],
             )
+
+    def _safely(self, act: Callable[..., None], *arguments: Any) -> None:
+        if self._has_bug:
+            return
+        try:
+            act(*arguments)
+        except Exception:
+            self._has_bug = True
+            log.exception("internal error: a bug of the auditor; telemetry tells no more of this run")
 
 
 def _why(outcome: Outcome) -> dict[str, AttributeValue]:

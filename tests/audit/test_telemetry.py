@@ -19,7 +19,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from auditor.audit import FormatRequest, RunOptions
 from auditor.errors import UsageError
+from auditor.model import EXPORT_RECORDS, Account, Outcome, Place, Verdict
 from auditor.simulator.faults import Fault, FaultKind
+from auditor.telemetry import Telemetry, now, secrets_of
+from auditor.telemetry.sending import Sender
+from tests.formats.made import RUN, START
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -326,3 +330,42 @@ def test_the_sdk_is_not_imported_by_an_audit_that_tells_none() -> None:
         "sys.exit('opentelemetry.sdk' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", text], check=False, timeout=30).returncode == 0
+
+
+class BrokenSender(Sender):
+    """A sender with a bug."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def span(self, *_: Any, **__: Any) -> None:
+        self.asked += 1
+        raise KeyError("span")
+
+
+def test_a_bug_in_what_tells_ends_no_run_and_is_told_once() -> None:
+    logged: list[str] = []
+
+    def keep(_logger: Any, _method: str, event: Any) -> Any:
+        logged.append(event["event"])
+        raise structlog.DropEvent
+
+    structlog.configure(processors=[keep], wrapper_class=structlog.make_filtering_bound_logger("error"))
+    sender = BrokenSender()
+    telemetry = Telemetry(START, sender)
+    account = Account("111122223333", None, "arn:aws:iam::111122223333:role/R", None, "s", 3_600, ())
+    for _ in range(2):
+        place = Place(account, "us-east-1", (EXPORT_RECORDS,))
+        telemetry.place(place, now(), {EXPORT_RECORDS: Outcome(Verdict.COMPLETE)})
+    telemetry.end(RUN, ())
+    assert sender.asked == 1
+    assert logged == ["internal error: a bug of the auditor; telemetry tells no more of this run"]
+
+
+def test_what_may_be_secret_in_the_environment_is_known_in_every_form() -> None:
+    environ = {
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Basic%20c2VjcmV0, x-tenant=7",
+        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "api-key=0123456789=",
+        "OTEL_SERVICE_NAME": "name=not-a-secret",
+    }
+    assert secrets_of(environ) == ["Basic%20c2VjcmV0", "0123456789=", "Basic c2VjcmV0"]

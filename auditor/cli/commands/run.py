@@ -137,7 +137,7 @@ def command(  # noqa: PLR0913 -- each is an option
     if resume is not None:
         config_path = configuration_of(resume, click.get_current_context())
     config = load_config(config_path)
-    redactor.hide([*config.secrets, *secrets_of(os.environ)])
+    redactor.hide([*config.secrets, *(secrets_of(os.environ) if otel else ())])
     requests = format_requests(formats)
     options = RunOptions(
         folder=named_folder(folder),
