@@ -30,7 +30,7 @@ SCHEMA = "auditor.coverage/1"
 _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 
 
-_COUNTS = ("pages", "records", "requests", "retries", "duration_s")
+_COUNTS = ("pages", "records", "requests", "retries", "throttles", "duration_s")
 """What an outcome tells in numbers."""
 _NUMBERS = array("f", [0.0])
 """Of four bytes: whole numbers are exact to `_EXACT`, and an hour to a quarter of a millisecond."""
@@ -93,13 +93,14 @@ class _Place:
         if self._others is not None and at in self._others:
             return self._others[at]
         *counts, duration_s = self._counts[at * len(_COUNTS) : (at + 1) * len(_COUNTS)]
-        pages, records, requests, retries = map(int, counts)
+        pages, records, requests, retries, throttles = map(int, counts)
         return Outcome(
             Verdict.COMPLETE,
             pages=pages,
             records=records,
             requests=requests,
             retries=retries,
+            throttles=throttles,
             duration_s=duration_s,
         )
 
@@ -279,6 +280,7 @@ def _line(target: Target, outcome: Outcome, alike: frozenset[Failure]) -> dict[s
         "records": outcome.records,
         "requests": outcome.requests,
         "retries": outcome.retries,
+        "throttles": outcome.throttles,
         "duration_s": round(outcome.duration_s, 3),
         "gap_id": gap,
     }

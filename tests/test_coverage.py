@@ -23,7 +23,7 @@ from auditor.model import (
 # DESIGN.md, "Run folder": a coverage line, and after it the fields that were added since.
 FIELDS = (
     "schema source account_id account_name region verdict reason error_code error_message accepted unjudged "
-    "pages records requests retries duration_s gap_id"
+    "pages records requests retries throttles duration_s gap_id"
 ).split()
 
 PROVED_EMPTY = {Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED}
@@ -135,6 +135,7 @@ def test_a_line_has_exactly_the_fields_of_the_schema_null_where_unknown() -> Non
         "records": 0,
         "requests": 1,
         "retries": 0,
+        "throttles": 0,
         "duration_s": 0.0,
         "gap_id": None,
     }
@@ -143,7 +144,13 @@ def test_a_line_has_exactly_the_fields_of_the_schema_null_where_unknown() -> Non
 def test_a_line_tells_what_was_done_and_why_no_more() -> None:
     ledger = Ledger([target()])
     outcome = Outcome(
-        unjudged={"stuck-export": 2}, pages=3, records=120, requests=9, retries=5, duration_s=1.23456
+        unjudged={"stuck-export": 2},
+        pages=3,
+        records=120,
+        requests=9,
+        retries=5,
+        throttles=4,
+        duration_s=1.23456,
     )
     failure = Failure(Reason.THROTTLED, "ThrottlingException", "Rate exceeded")
     ledger.settle(target(), outcome, failure)
@@ -158,6 +165,7 @@ def test_a_line_tells_what_was_done_and_why_no_more() -> None:
         "records": 120,
         "requests": 9,
         "retries": 5,
+        "throttles": 4,
         "duration_s": 1.235,
     }
     assert line == line | told

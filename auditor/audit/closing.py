@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore import __version__ as botocore_version
 
 from auditor.audit.books import balance_of
+from auditor.audit.delivering import delivered, undelivered
 from auditor.audit.record import Condition, Result, conditions, run_record
 from auditor.aws.regions import lightsail_regions
 from auditor.delivery import DeadLetters, gap_events, run_event
 from auditor.inventory import compared
 from auditor.model import rfc3339
+from auditor.telemetry import now
 from auditor.waivers import Looked, log_report, report
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from auditor.audit.stopping import Stopping
     from auditor.audit.writing import Writer
     from auditor.delivery import Report
+    from auditor.telemetry import Telemetry
+
 
 _LAST_SENDING = timedelta(seconds=1)
 """How long each destination may take once the deadline is over; what is left waits in the history."""
@@ -39,7 +43,13 @@ class Audited:
     """The Regions that Lightsail says it has; None where it did not say."""
 
 
-async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Memory | None = None) -> Result:
+async def close(
+    audited: Audited,
+    writer: Writer,
+    stopping: Stopping,
+    memory: Memory | None = None,
+    telemetry: Telemetry | None = None,
+) -> Result:
     """Write the ledger, the formats' ends and run.json, and return what came of the run.
 
     Each says how it went with those before it: an output may fail, or a signal come, while they are written. What
@@ -58,7 +68,7 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
 
     def as_it_stands() -> tuple[dict[str, Any], list[Condition]]:
         held = conditions(
-            options=run.options,
+            gates=run.gates,
             ledger=books.ledger,
             tally=books.tally,
             balance=balance,
@@ -66,8 +76,9 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             write_errors=[
                 *writer.errors,
                 *([memory.error] if memory and memory.error else []),
-                *(f"{each.fault}; `auditor deliver` sends what is left" for each in reports if each.fault),
+                *undelivered(reports),
             ],
+            bugs=writer.bugs,
         )
         record = run_record(
             run_id=run.id,
@@ -86,20 +97,30 @@ async def close(audited: Audited, writer: Writer, stopping: Stopping, memory: Me
             balance=balance,
             held=held,
             accepted=accepted,
+            delivery=delivered(reports) if reports else None,
         )
-        return {**record, "deliveries": [asdict(each) for each in reports]}, held
+        return record, held
 
     await writer.end(books.ledger, as_it_stands()[0])
-    if memory is not None and not balance.is_cut_off:
-        record = as_it_stands()[0]
-        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.lines_of_gaps())
-        await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
-        with stopping.delivering:
+    if memory is not None:
+        if not balance.is_cut_off:
+            record = as_it_stands()[0]
+            gaps = gap_events(run.id, rfc3339(run.now), books.ledger.lines_of_gaps())
+            await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)])
+        if not balance.is_cut_off or memory.stays:
             within = _LAST_SENDING if stopping.work.cancel_called else None
-            reports += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
-        if any(each.fault for each in reports):
-            await memory.exits_with(as_it_stands()[0]["exit_code"])
-        await memory.let_go(writer.folder)
+            began = now()
+            reports += await memory.deliver(
+                run.destinations, DeadLetters(writer.folder), within, stopping.delivering
+            )
+            if telemetry is not None:
+                telemetry.delivered(began, reports)
+        await memory.tell_unnamed(run.destinations)
+        if not balance.is_cut_off:
+            if undelivered(reports):
+                await memory.exits_with(as_it_stands()[0]["exit_code"])
+            await memory.let_go(writer.folder)
+    await writer.end_after_delivery(books.ledger, as_it_stands()[0])
     await writer.run_record(as_it_stands()[0])
     record, held = as_it_stands()
     log_report(record, run.config.path)

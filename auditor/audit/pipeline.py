@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import to_thread
 
 from auditor.audit.books import open_books
 from auditor.audit.checkpoint import Checkpoint
@@ -38,6 +39,7 @@ from auditor.aws.slots import Slot
 from auditor.errors import InterruptedRun, SinkError
 from auditor.model import Outcome
 from auditor.policies import Panel
+from auditor.telemetry import now, open_telemetry
 
 if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
@@ -47,8 +49,8 @@ if TYPE_CHECKING:
     from auditor.audit.record import Result
     from auditor.audit.telling import Told
     from auditor.config import Config
-    from auditor.formats import RunStart
     from auditor.model import Place
+    from auditor.telemetry import Telemetry
 
 _OPEN_FOR_EACH = 8
 """Places begun at once for each request in flight: the others of them wait for a retry or a role."""
@@ -68,7 +70,7 @@ async def audit(
 
 
 async def _audit(run: Run, observer: Observer) -> Result:
-    stopping = Stopping(run)
+    stopping, began = Stopping(run), now()
     async with anyio.create_task_group() as around:
         if run.options.handle_signals:
             await around.start(stopping.watch_signals)
@@ -81,13 +83,15 @@ async def _audit(run: Run, observer: Observer) -> Result:
             books = open_books(run, ready.plan)
             if run.resumed is not None:
                 settle_done(run.resumed, ready.plan, books)
+            start = run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
+            told = stack.enter_context(open_telemetry(start, began)) if run.options.telemetry else None
             with made_folder(run.folder):
                 before = set_aside(run.resumed) if run.resumed else None
                 resumes = run.resumed is not None
                 # Before all else, so that a run that dies here can go on too.
                 checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
                 try:
-                    writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
+                    writer = stack.enter_context(Writer(run.folder, run.options.formats, start))
                 except SinkError:
                     checkpoint.remove()
                     raise
@@ -95,21 +99,19 @@ async def _audit(run: Run, observer: Observer) -> Result:
             memory = Memory(remembers, looking(run, books), writer.patience) if remembers else None
             if observer.interval is not None:
                 around.start_soon(_tell_progress, observer, observer.interval, books, run.began_at)
-            teller = Teller(writer, books, memory, checkpoint)
-            pipeline = _Pipeline(run, ready, books, stopping)
+            teller = Teller(writer, books, memory, checkpoint, told)
+            pipeline = _Pipeline(run, ready, books, stopping, told)
             if run.resumed is not None and before is not None:
                 await teller.tell_again(run.resumed, before, pipeline.to_audit)
             audited = await pipeline.run(teller, observer)
             await teller.conclude()
-            result = await close(audited, writer, stopping, memory)
+            result = await close(audited, writer, stopping, memory, told)
             if not result.is_cut_off:
                 checkpoint.remove()
+            if told is not None:
+                await to_thread.run_sync(told.end, result.record, books.ledger.lines())
         around.cancel_scope.cancel()
     return result
-
-
-def _start(run: Run, ready: Ready) -> RunStart:
-    return run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
 
 
 async def _tell_progress(observer: Observer, interval: float, books: Books, began_at: float) -> None:
@@ -128,7 +130,10 @@ async def _tell_progress(observer: Observer, interval: float, books: Books, bega
 class _Pipeline:
     """The places of one run, on their way through its slots."""
 
-    def __init__(self, run: Run, ready: Ready, books: Books, stopping: Stopping) -> None:
+    def __init__(
+        self, run: Run, ready: Ready, books: Books, stopping: Stopping, told: Telemetry | None
+    ) -> None:
+        self._told = told
         self._run = run
         self._ready = ready
         self._books = books
@@ -183,11 +188,14 @@ class _Pipeline:
         opened = anyio.Semaphore(most, fast_acquire=True)
 
         async def one(place: Place, slot: Slot) -> None:
+            began = now() if self._told else 0
             try:
                 await audit.audit(place, slot)
             finally:
                 slot.release()
                 opened.release()
+                if self._told is not None:
+                    self._told.place(place, began, self._books.ledger.outcomes(*_key(place)) or {})
 
         async with anyio.create_task_group() as group:
             for place in self._places:

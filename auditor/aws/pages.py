@@ -146,7 +146,9 @@ class PageReader:
         except CALL_ERRORS as error:
             own = (self._target.account.external_id, token)
             secrets = (*own, *credentials.secrets, *self._shared_secrets)
-            raise call_failed(error, secrets) from error
+            failed = call_failed(error, secrets)
+            self._outcome.throttles += failed.failure.reason is Reason.THROTTLED
+            raise failed from error
         return answer
 
     def _prove_page(self, answer: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,6 +16,7 @@ import structlog
 from auditor.delivery.batches import Batcher
 from auditor.delivery.contract import Later, Refused, Taken, Undeliverable
 from auditor.delivery.events import RUN
+from auditor.delivery.lag import Lag
 from auditor.errors import SinkError
 from auditor.model import rfc3339, shown
 
@@ -60,6 +61,12 @@ class Report:
     """Why the last event that was not taken was not."""
     undeliverable: int = 0
     """How many of those that were refused could be told nowhere."""
+    lag_max_s: float | None = None
+    """The longest that an event of these was under way, in seconds; None where none was taken."""
+    lag_mean_s: float | None = None
+    """The same on the average."""
+    duration_s: float = 0.0
+    """How long it was sent to."""
 
     @property
     def fault(self) -> str | None:
@@ -103,6 +110,7 @@ class Delivery:
         self._taken = 0
         self._refused = 0
         self._undeliverable = 0
+        self._lag = Lag()
         self._failures: Counter[str | None] = Counter()
         """Lane → batches in a row of which nothing was settled."""
         self._leave_alone_until: dict[str | None, float] = {}
@@ -133,7 +141,20 @@ class Delivery:
             log.exception("internal error: a bug of the auditor", destination=self._name)
             self._why = f"a bug of the auditor: {type(error).__name__}"
         left = await self._left()
-        return Report(self._name, self._taken, self._refused, left, self._why, self._undeliverable)
+        return replace(self.so_far(self._why), left=left, duration_s=anyio.current_time() - now)
+
+    def so_far(self, why: str | None) -> Report:
+        """Return what became of the events until now, where that is all there will be; what is left is not known."""
+        return Report(
+            self._name,
+            self._taken,
+            self._refused,
+            None,
+            why,
+            self._undeliverable,
+            self._lag.longest,
+            self._lag.mean,
+        )
 
     async def _left(self) -> int | None:
         try:
@@ -216,6 +237,7 @@ class Delivery:
         if taken:
             await self._store.acknowledge(self._name, [due.position for due in taken])
             self._taken += len(taken)
+            self._lag.took(taken, self._store.now())
         if refused:
             await self._bury(refused)
         for due in (*taken, *(due for due, _ in refused)):

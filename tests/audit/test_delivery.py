@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -178,3 +180,18 @@ async def test_what_a_dead_destination_did_not_take_is_exit_4_and_comes_the_next
     assert [each["status"] for each in findings].count("new") == len(estate.truth)
     assert [each["status"] for each in findings].count("recurring") == len(estate.truth)
     assert receiver.schemas.count("auditor.run/1") == 2
+
+
+async def test_once_the_deadline_is_over_a_dead_destination_is_waited_for_no_more(
+    auditing: Auditing, estate_of: EstateMaker, receiver: Receiver
+) -> None:
+    estate = estate_of(2)
+    hangs = Fault(FaultKind.HANG, estate.accounts[1].id)
+    receiver.status = 503
+    began = time.monotonic()
+    options = RunOptions(deadline=timedelta(seconds=2))
+    seen = await auditing(estate, hangs, extra=sending_to(receiver, drain="30s"), options=options)
+    assert time.monotonic() - began < 2 + 6  # three are promised, and this machine may be busy
+    assert seen.reasons[estate.accounts[1].id, "us-east-1"] == ("failed", "deadline")
+    assert seen.run["exit_conditions"][:2] == [4, 3]
+    assert seen.run["delivery"]["hook"]["left"] == len(seen.findings) + 2, "with the gap and the run"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import boto3  # type: ignore[import-untyped]  # has no stubs here
@@ -220,6 +224,54 @@ async def test_a_lost_race_for_s3_is_said_and_what_the_other_wrote_stands(
     assert seen.result.exit_code == 4
     assert "another run has written it meanwhile" in seen.result.conditions[0].text
     assert s3.get_object(Bucket="nights", Key="history.sqlite3")["Body"].read() == b"of the other"
+
+
+@pytest.fixture
+def hanging_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """S3 that has no object yet, and does not answer to what is put there; the event is set once something is."""
+    asked, over = threading.Event(), threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b"<Error><Code>NoSuchKey</Code><Message>None.</Message></Error>"
+            self.send_response(404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_PUT(self) -> None:
+            asked.set()
+            over.wait(40)
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield asked
+    over.set()
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+async def test_s3_that_hangs_is_not_waited_for_once_the_deadline_is_over_and_the_copy_is_kept(
+    auditing: Auditing, estate_of: EstateMaker, hanging_s3: threading.Event
+) -> None:
+    estate = estate_of(2)
+    hangs = Fault(FaultKind.HANG, estate.accounts[1].id)
+    began = monotonic()
+    seen = await auditing(estate, hangs, history=IN_S3, options=RunOptions(deadline=timedelta(seconds=2)))
+    assert monotonic() - began < 2 + 6  # three are promised, and this machine may be busy
+    assert hanging_s3.is_set()
+    assert seen.run["exit_conditions"][:2] == [4, 3]
+    copy = seen.result.folder / "auditor-history.sqlite3"
+    assert "S3 did not say in time whether it took it" in seen.result.conditions[0].text
+    assert f"this run's copy is kept in {copy}" in seen.result.conditions[0].text
+    second = await auditing(emptied(estate), history=History(SQLiteStore(copy)))
+    assert statuses(second).get("resolved", 0) == len(seen.findings)
 
 
 async def test_a_history_that_fails_midway_costs_the_status_and_is_said(

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import auditor
-from auditor.audit import NewFindings, Result, RunOptions
+from auditor.audit import NewFindings, Result
 from auditor.audit.books import balance_of
 from auditor.audit.findings import FindingMaker
+from auditor.audit.gating import Gates
 from auditor.audit.record import Condition, Exit, conditions, run_record
 from auditor.audit.tally import Tally
 from auditor.coverage import Ledger
@@ -83,7 +84,7 @@ def held(
     ledger = ledger or ledger_of(None)
     balance = balance_of(ledger)
     return conditions(
-        options=RunOptions(**options),
+        gates=Gates(**options),
         ledger=ledger,
         tally=tally or tally_of(),
         balance=replace(balance, error=ledger_error) if ledger_error else balance,
@@ -264,6 +265,7 @@ def test_run_json_has_the_fields_that_were_promised() -> None:
         "coverage_percent_after_accepted": 66,
         "waivers": {"total": 0},
         "accepted_gaps": {"total": 0},
+        "delivery": None,
         "exit_conditions": [3, 1],
         "exit_code": 3,
     }

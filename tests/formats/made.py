@@ -166,6 +166,7 @@ def coverage_line(**fields: Any) -> dict[str, Any]:
         "records": 10,
         "requests": 1,
         "retries": 0,
+        "throttles": 0,
         "duration_s": 0.1,
         **fields,
     }
@@ -221,6 +222,7 @@ RUN: dict[str, Any] = {
         "records": 40,
         "unjudged": {"records": 2, "by_policy": {"stuck-export": 2}},
     },
+    "delivery": None,
     "exit_conditions": [3],
     "exit_code": 3,
 }

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from auditor.audit import FormatRequest
-from auditor.audit.writing import check_formats
+from auditor.audit.asked import check_formats
 from auditor.errors import UsageError
 from auditor.formats import formats
 from tests.formats.made import (
