@@ -117,6 +117,8 @@ async def close(
                 telemetry.delivered(began, reports)
         await memory.tell_unnamed(run.destinations)
         if not balance.is_cut_off:
+            if undelivered(reports):
+                await memory.exits_with(as_it_stands()[0]["exit_code"])
             await memory.let_go(writer.folder)
     await writer.end_after_delivery(books.ledger, as_it_stands()[0])
     await writer.run_record(as_it_stands()[0])

@@ -190,6 +190,10 @@ class Memory:
         if lines := unnamed(left, destinations):
             log.warning("events wait for a destination that is not named", left="; ".join(lines))
 
+    async def exits_with(self, exit_code: int) -> None:
+        """Note how the run ends, now that it is known what could not be delivered."""
+        await self._try(self._run.exits_with, exit_code, otherwise=None)
+
     async def let_go(self, keep: Path) -> None:
         """Close the history, and put it back where it was fetched from.
 

@@ -237,6 +237,13 @@ class OpenRun:
                 )
             )
 
+    def exits_with(self, exit_code: int) -> None:
+        """Note how the run ends after all: what it could not deliver is known only once it has finished."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(runs).where(runs.c.sequence == self._sequence).values(exit_code=exit_code)
+            )
+
     def _verdict(self, line: Mapping[str, Any]) -> dict[str, Any] | None:
         if line["verdict"] == Verdict.COMPLETE:
             return None

@@ -214,7 +214,7 @@ def test_a_signal_while_it_is_sent_ends_that_and_says_what_waits(
     began = time.monotonic()
     ended = started.ended_by(signal.SIGINT)
 
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 15
     assert (ended.code, out.run["exit_conditions"]) == (130, [130, 4, 1])
     assert out.run["delivery"]["on-call"]["left"] == len(out.findings) + 1
     assert "`auditor deliver` sends what is left" in ended.last
