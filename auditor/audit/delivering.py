@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 
+from auditor.audit.grouping import one_exception
 from auditor.delivery import Delivery, Report, Store
 from auditor.errors import UsageError
 from auditor.model import rfc3339, shown
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from auditor.delivery import DeadLetters
     from auditor.delivery.contract import AnyDestination
+    from auditor.delivery.sending import Job
     from auditor.history.outbox import Outbox
 
 _AT_ONCE = 500
@@ -41,7 +44,10 @@ async def deliver(
     :param interrupted: its cancellation ends the sending, or lets none begin; what is left is not known then.
     """
     store = Store(outbox, dead_letters)
-    deliveries = {destination.name: Delivery(destination, store) for destination in destinations}
+    deliveries = {
+        destination.name: Delivery(destination, store, together=partial(_together, destination.lanes_at_once))
+        for destination in destinations
+    }
     reports = {name: delivery.so_far("the run was interrupted") for name, delivery in deliveries.items()}
 
     async def send(destination: AnyDestination) -> None:
@@ -67,18 +73,18 @@ def undelivered(reports: Sequence[Report]) -> list[str]:
     return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
 
 
-def delivered(reports: Sequence[Report]) -> dict[str, dict[str, float | None]]:
-    """Return what became of the events of each destination, as run.json tells it."""
-    return {
-        report.destination: {
-            "taken": report.taken,
-            "refused": report.refused,
-            "left": report.left,
-            "lag_max_s": None if report.lag_max_s is None else round(report.lag_max_s, 3),
-            "lag_mean_s": None if report.lag_mean_s is None else round(report.lag_mean_s, 3),
-        }
-        for report in reports
-    }
+async def _together(at_once: int, jobs: Sequence[Job]) -> None:
+    """Do these, so many of them at once."""
+    places = anyio.Semaphore(at_once)
+
+    async def one(job: Job) -> None:
+        async with places:
+            await job()
+
+    with one_exception():
+        async with anyio.create_task_group() as group:
+            for job in jobs:
+                group.start_soon(one, job)
 
 
 def unnamed(left: Mapping[str, int], destinations: Sequence[AnyDestination]) -> list[str]:

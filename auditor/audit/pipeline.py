@@ -12,7 +12,7 @@ waits for a retry gives its slot up.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import anyio
@@ -23,6 +23,7 @@ from auditor.audit.checkpoint import Checkpoint
 from auditor.audit.closing import Audited, close
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import made_folder
+from auditor.audit.grouping import one_exception
 from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
 from auditor.audit.preparing import begin, header_of, prepare
@@ -41,8 +42,6 @@ from auditor.policies import Panel
 from auditor.telemetry import now, open_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from anyio.streams.memory import MemoryObjectSendStream
 
     from auditor.audit.books import Books
@@ -66,20 +65,8 @@ async def audit(
 
     :raises UsageError: where the run can't be begun as asked; nothing is written then.
     """
-    with _one_exception():
+    with one_exception():
         return await _audit(begin(config, options or RunOptions()), observer or Observer())
-
-
-@contextmanager
-def _one_exception() -> Iterator[None]:
-    """Let no ExceptionGroup out: the first of its exceptions stands for it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from group
 
 
 async def _audit(run: Run, observer: Observer) -> Result:

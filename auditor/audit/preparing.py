@@ -20,6 +20,7 @@ from auditor.audit.hub import assume_hub
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
 from auditor.audit.resuming import check_resumed, read_checkpoint
+from auditor.audit.start import judged_policies
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
 from auditor.aws.regions import lightsail_regions
@@ -157,7 +158,11 @@ def begin(config: Config, options: RunOptions) -> Run:
         plan=plan,
         gates=gates,
         resumed=resumed,
-        destinations=make_destinations(config.destinations, allow_http=options.allow_http),
+        destinations=make_destinations(
+            config.destinations,
+            allow_http=options.allow_http,
+            policies=judged_policies(config, entries, config.policies),
+        ),
         resumed_at=resumed_at,
     )
 

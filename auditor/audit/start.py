@@ -35,11 +35,18 @@ def run_start(
         is_subset=bool(filters),
         filters={"policies": filters.policies, "accounts": filters.accounts, "regions": filters.regions},
         config_path=config.path,
-        policies={
-            policy_id: _judged(entries[policy_id], each, config.line_of_policy(policy_id))
-            for policy_id, each in settings.items()
-        },
+        policies=judged_policies(config, entries, settings),
     )
+
+
+def judged_policies(
+    config: Config, entries: Mapping[str, Entry], settings: Mapping[str, PolicySettings]
+) -> dict[str, JudgedPolicy]:
+    """Return the policies of these settings by id, as formats and destinations tell of them."""
+    return {
+        policy_id: _judged(entries[policy_id], each, config.line_of_policy(policy_id))
+        for policy_id, each in settings.items()
+    }
 
 
 def _judged(entry: Entry, settings: PolicySettings, line: int) -> JudgedPolicy:

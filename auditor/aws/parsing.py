@@ -19,6 +19,7 @@ from aiobotocore.parsers import (
     AioQueryParser,
     AioResponseParser,
     AioResponseParserFactory,
+    AioRestJSONParser,
 )
 
 from auditor.aws.failures import BadResponse
@@ -39,16 +40,34 @@ class JSONParser(AioJSONParser):
         :raises BadResponse: where a success is not a JSON object.
         """
         status = response["status_code"]
-        if status != _OK:
-            return await _by_botocore(super().parse(response, shape), status)
-        try:
-            parsed = orjson.loads(response["body"])
-        except orjson.JSONDecodeError as error:
-            raise BadResponse(f"a body that is no JSON: {error}") from error
-        if not isinstance(parsed, dict):
-            raise BadResponse(f"a body that is no JSON object but a {type(parsed).__name__}")
-        metadata = {"HTTPStatusCode": status, "RequestId": response["headers"].get("x-amzn-requestid")}
-        return parsed | {"ResponseMetadata": metadata}
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
+
+
+class RestJSONParser(AioRestJSONParser):
+    """A parser of REST-JSON, whose members all stand in the body where it is called here."""
+
+    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+        """Return the answer's members, or for an error botocore's description of it.
+
+        :raises BadResponse: where a success is not a JSON object.
+        """
+        status = response["status_code"]
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
+
+
+def _json(response: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        parsed = orjson.loads(response["body"])
+    except orjson.JSONDecodeError as error:
+        raise BadResponse(f"a body that is no JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise BadResponse(f"a body that is no JSON object but a {type(parsed).__name__}")
+    request_id = response["headers"].get("x-amzn-requestid")
+    return parsed | {"ResponseMetadata": {"HTTPStatusCode": response["status_code"], "RequestId": request_id}}
 
 
 class QueryParser(AioQueryParser):
@@ -144,5 +163,10 @@ _EC2_MEMBERS = frozenset(
 )
 """All else that `auditor.aws.ec2` reads, and what tells of the answer; an image alone has 40 members more."""
 
-_PARSERS: dict[str, AioResponseParser] = {"json": JSONParser(), "query": QueryParser(), "ec2": EC2Parser()}
+_PARSERS: dict[str, AioResponseParser] = {
+    "json": JSONParser(),
+    "rest-json": RestJSONParser(),
+    "query": QueryParser(),
+    "ec2": EC2Parser(),
+}
 """They hold no state: one of each serves every call."""

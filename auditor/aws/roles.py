@@ -9,7 +9,7 @@ import random
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import structlog
@@ -26,7 +26,6 @@ from auditor.model import Failure, Reason, shown
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
-    from auditor.aws.clients import Clients
     from auditor.aws.slots import Slot
     from auditor.model import Account
 
@@ -47,6 +46,18 @@ _MOST_MARGIN = 300.0
 
 _OF_THE_BASE = frozenset({Reason.EXPIRED_CREDENTIALS, Reason.CLOCK_SKEW})
 """Refusals that speak of the base credentials or this machine's clock; all others speak of the role."""
+
+
+class Assuming(Protocol):
+    """What roles are assumed with."""
+
+    @property
+    def sts(self) -> Any:
+        """The client of STS, with the base credentials."""
+
+    @property
+    def base_secrets(self) -> tuple[str, ...]:
+        """What must not be shown of them."""
 
 
 @dataclass(slots=True)
@@ -79,7 +90,7 @@ class _Asking:
 class Roles:
     """The sessions of every account of a run."""
 
-    def __init__(self, clients: Clients, request_timeout: float, actions: Collection[str] = ()) -> None:
+    def __init__(self, clients: Assuming, request_timeout: float, actions: Collection[str] = ()) -> None:
         """Take what the run calls, which the members' sessions are narrowed to; none leaves them as they are.
 
         :param request_timeout: seconds.

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from auditor.config import DestinationSettings
 from auditor.delivery.contract import Destination, Later, Limits
+from auditor.delivery.forms import FreeForm
 from auditor.delivery.librdkafka import Message, Producer, library
 from auditor.delivery.tls import tls_context
 from auditor.delivery.told import told_of
@@ -44,7 +44,7 @@ def _broker(text: str) -> str:
     return text
 
 
-class Settings(DestinationSettings):
+class Settings(FreeForm):
     """The settings of a topic."""
 
     optional_secrets: ClassVar[frozenset[str]] = frozenset({"password"})

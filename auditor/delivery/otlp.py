@@ -15,6 +15,7 @@ from pydantic import Field
 
 from auditor import __version__
 from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken
+from auditor.delivery.forms import FreeForm
 from auditor.delivery.http import HttpSettings, Poster
 from auditor.delivery.otlp_messages import Messages
 from auditor.errors import UsageError
@@ -43,7 +44,7 @@ _LONG = 300.0
 _TOKEN = re.compile("[!-~]+(?: [!-~]+)*")
 
 
-class Settings(HttpSettings):
+class Settings(FreeForm, HttpSettings):
     """The settings of a receiver of OTLP; where `url` has no path, /v1/logs is its path."""
 
     optional_secrets: ClassVar[frozenset[str]] = frozenset({"token"})

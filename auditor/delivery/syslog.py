@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from auditor.config import DestinationSettings
 from auditor.delivery.contract import Destination, Limits, Refused
 from auditor.delivery.fitting import fitted
+from auditor.delivery.forms import FreeForm
 from auditor.delivery.rfc5424 import ascii_json, framed, head, structured
 from auditor.delivery.tls import tls_context
 from auditor.delivery.told import told_of
@@ -68,7 +68,7 @@ def _sd_id(text: str) -> str:
     return text
 
 
-class Settings(DestinationSettings):
+class Settings(FreeForm):
     """The settings of a receiver of syslog."""
 
     host: Annotated[str, Field(min_length=1, max_length=_LONGEST_NAME), AfterValidator(_host)] = Field(

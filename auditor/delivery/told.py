@@ -44,6 +44,8 @@ class Told:
     region: str | None
     policy: str | None
     status: str | None
+    resource_arn: str | None
+    """What a finding is about."""
 
 
 def told_of(due: Due) -> Told:
@@ -63,6 +65,7 @@ def _of_ours(due: Due, body: dict[str, Any]) -> Told:
         region=_text(regions[0] if isinstance(regions, list) and len(regions) == 1 else body.get("region")),
         policy=_text(body.get("policy")),
         status=_text(body.get("status")),
+        resource_arn=_text(body.get("resource_arn")),
     )
 
 
@@ -70,6 +73,7 @@ def _of_ocsf(due: Due, body: dict[str, Any]) -> Told:
     cloud = _mapping(body, "cloud")
     uid = _text(_mapping(body, "finding_info").get("uid"))
     milliseconds = body.get("time")
+    resources = body.get("resources") or [{}]
     is_gap = due.event.kind == GAP
     severity = _OCSF_SEVERITIES.get(body.get("severity_id", 0))
     version = _text(_mapping(body, "metadata").get("version"))
@@ -82,6 +86,7 @@ def _of_ocsf(due: Due, body: dict[str, Any]) -> Told:
         region=_text(cloud.get("region")),
         policy=_text(_mapping(body, "compliance").get("control")),
         status=_text(_mapping(body, "unmapped").get("auditor_status")),
+        resource_arn=_text(resources[0].get("uid")),
     )
 
 

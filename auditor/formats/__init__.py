@@ -3,6 +3,7 @@
 from auditor.formats.catalogue import formats
 from auditor.formats.contract import Format
 from auditor.formats.encoding import encoded, encoded_line
+from auditor.formats.gap_groups import gaps_told
 from auditor.formats.output import STDOUT, Output, open_output
 from auditor.formats.start import JudgedPolicy, RunStart
 
@@ -15,5 +16,6 @@ __all__ = [
     "encoded",
     "encoded_line",
     "formats",
+    "gaps_told",
     "open_output",
 ]

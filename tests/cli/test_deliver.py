@@ -13,8 +13,10 @@ import pytest
 
 from auditor.config import SQLiteStore
 from auditor.history import Destination
+from auditor.policies import catalogue
 from auditor.simulator.faults import Fault, FaultKind
 from tests.cli.conftest import REGIONS
+from tests.formats.ocsf_schemas import validate
 from tests.history.conftest import Night, Nights, finding, opened
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Auditor, RunFolder, Serve, Served, Spawn
 
 KEY = "canary-of-the-signature"
+NOW = "2026-11-25T01:00:00Z"
 
 
 class _Receiver:
@@ -80,7 +83,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver)
 
 def _fill(folder: Path, name: str, *, first: int = 1) -> None:
     nights = Nights(SQLiteStore(folder / "h.sqlite3"))
-    night = Night(found=[finding(first), finding(first + 1)], destinations=(Destination(name),))
+    night = Night(
+        found=[finding(number, observed_at=NOW) for number in (first, first + 1)],
+        destinations=(Destination(name),),
+    )
     with opened(nights.store) as history:
         history.begin(nights.begun(night, first)).see(night.found)
 
@@ -94,6 +100,22 @@ def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: _Receive
     assert [json.loads(line)["resource_name"] for line in body.splitlines()] == ["export-1", "export-2"]
     assert auditor("deliver", "-c", config).code == 0
     assert len(receiver.bodies) == 1
+
+
+def test_what_is_left_is_sent_in_ocsf_with_the_titles_of_its_policies(
+    auditor: Auditor, config: Path, receiver: _Receiver
+) -> None:
+    config.write_text(config.read_text().replace("HOOK_KEY}", "HOOK_KEY, format: ocsf, ocsf_version: 1.6.0}"))
+    ended = auditor("deliver", "-c", config, "-o", config.parent)
+
+    (body,) = receiver.bodies
+    events = [json.loads(line) for line in body.splitlines()]
+    for event in events:
+        validate(event)
+    assert ended.code == 0
+    assert [event["metadata"]["version"] for event in events] == ["1.6.0", "1.6.0"]
+    title = catalogue()[finding(1).policy].title
+    assert {event["finding_info"]["title"] for event in events} == {title}
 
 
 def test_what_can_not_be_sent_stays_and_is_exit_4(
@@ -216,7 +238,7 @@ def test_a_signal_while_it_is_sent_ends_that_and_says_what_waits(
 
     assert time.monotonic() - began < 15
     assert (ended.code, out.run["exit_conditions"]) == (130, [130, 4, 1])
-    assert out.run["delivery"]["on-call"]["left"] == len(out.findings) + 1
+    assert out.run["deliveries"][0]["left"] == len(out.findings) + 1
     assert "`auditor deliver` sends what is left" in ended.last
     assert night.estate.truth
 

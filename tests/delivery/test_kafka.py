@@ -18,6 +18,7 @@ from auditor.history import Due, Event
 from tests.delivery.certificates import certificate_in, server_tls
 from tests.delivery.conftest import Post, findings, made
 from tests.delivery.mock_kafka import Cluster, cluster
+from tests.formats.ocsf_schemas import validate
 from tests.history.conftest import finding, record
 
 if TYPE_CHECKING:
@@ -70,6 +71,19 @@ async def test_each_event_is_a_message_with_its_key_and_headers(
     ]
     assert dict(said["run"].headers())["event_id"] == run.event_id.encode()
     assert capfd.readouterr().err == ""
+
+
+async def test_messages_are_in_ocsf_where_it_is_asked_for(post: Post, kafka: Cluster) -> None:
+    found = finding(1, observed_at="2026-11-25T01:00:00Z")
+    post.fill([found])
+    report = await post.send(_to(kafka, format="ocsf", ocsf_version="1.6.0"))
+
+    (message,) = kafka.messages(1)
+    event = json.loads(message.value())
+    validate(event)
+    assert (report.taken, report.fault) == (1, None)
+    assert message.key().decode() == event["finding_info"]["uid"] == found.finding_id
+    assert dict(message.headers())["schema"] == b"ocsf/1.6.0"
 
 
 async def test_events_about_one_finding_are_in_one_partition_and_in_their_order(

@@ -25,6 +25,7 @@ from auditor.errors import UsageError
 from auditor.history import Due, Event
 from tests.delivery.conftest import Post, findings, made
 from tests.delivery.receiver import Asked, Silence, http, receiving
+from tests.formats.ocsf_schemas import validate
 from tests.history.conftest import finding, record
 
 if TYPE_CHECKING:
@@ -69,6 +70,19 @@ async def _answered(said: bytes | Silence, **settings: Any) -> Receipt:
         (receipt,) = await otlp.send([due])
     assert isinstance(receipt, (Taken, Refused, Later))
     return receipt
+
+
+async def test_the_body_is_in_ocsf_where_it_is_asked_for(post: Post) -> None:
+    post.fill([finding(1, observed_at="2026-11-25T01:00:00Z")])
+    async with receiving(lambda _asked: DONE) as receiver:
+        report = await post.send(_otlp(receiver.url, format="ocsf"))
+
+    (record,) = (each for asked in receiver.asked for each in _records(asked))
+    event = json.loads(record.body.string_value)
+    validate(event)
+    assert (report.taken, report.fault) == (1, None)
+    assert record.time_unix_nano == event["time"] * 1_000_000
+    assert _plain(record.attributes)["auditor.schema"] == "ocsf/1.8.0"
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])

@@ -19,13 +19,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
+from auditor.coverage import Ledger
 from auditor.delivery import Later, Taken, gap_events, run_event
 from auditor.errors import UsageError
 from auditor.history import Due, Event
-from auditor.model import EXPORT_RECORDS, Failure, Outcome, Reason, Severity, Status, Target, Verdict
+from auditor.model import EXPORT_RECORDS, Failure, Outcome, Reason, Severity, Status, Target
 from tests.delivery.certificates import certificate_in
 from tests.delivery.conftest import Post, findings, made, names
 from tests.delivery.rsyslog import Rsyslog, driver_of, rsyslogd
+from tests.formats.ocsf_schemas import validate
 from tests.history.conftest import REGION, account, finding
 
 if TYPE_CHECKING:
@@ -102,8 +104,10 @@ async def test_every_field_comes_out_of_rsyslogs_parser_as_it_was_sent(post: Pos
     way.rsyslog.clear()
     found = finding(1, observed_at="2026-11-25T01:00:00.25Z", severity=Severity.CRITICAL)
     failure = Failure(Reason.ACCESS_DENIED, error_message="no")
-    unread = Target(EXPORT_RECORDS, account(), REGION), Outcome(Verdict.FAILED, failure)
-    gaps = gap_events("run-1", "2026-11-25T01:00:01Z", [unread])
+    unread = Target(EXPORT_RECORDS, account(), REGION)
+    ledger = Ledger([unread])
+    ledger.settle(unread, Outcome(), failure)
+    gaps = gap_events("run-1", "2026-11-25T01:00:01Z", ledger.lines_of_gaps())
     run = run_event(
         {"schema": "auditor.run/1", "run_id": "run-1", "finished_at": "2026-11-25T01:05:00Z", "exit_code": 3}
     )
@@ -206,6 +210,23 @@ async def test_what_is_larger_than_the_receiver_takes_is_cut_to_its_size(
     letters = {each["event"]["resource_name"]: each["reason"] for each in post.dead_letters()}
     assert set(letters) == {each.resource_name for each in too_large}
     assert letters["é" * 1_000] == "it is larger than max_bytes, 4096, even when cut"
+
+
+async def test_ocsf_is_sent_within_the_size_too_and_says_what_was_cut(post: Post, rsyslog: Rsyslog) -> None:
+    rsyslog.clear()
+    how: dict[str, Any] = {"observed_at": "2026-11-25T01:00:00Z"}
+    post.fill([finding(1, **how), finding(2, message="é" * 9_000, evidence={"disks": "x" * 5_000}, **how)])
+
+    report = await post.send(_over_tcp(rsyslog.port, max_bytes=4_096, format="ocsf"))
+
+    assert (report.taken, report.refused, report.left) == (2, 0, 0)
+    events = [json.loads(each["text"]) for each in rsyslog.messages(2)]
+    for event in events:
+        validate(event)
+    assert [event["unmapped"].get("truncated", False) for event in events] == [False, True]
+    assert events[1]["unmapped"]["evidence"] == {}
+    assert set(events[1]["message"]) == {"é", "…"}
+    assert max(len(each["raw"].encode()) for each in rsyslog.messages(2)) <= 4_096
 
 
 def test_an_event_whose_body_is_ocsf_is_told_by_the_same_words() -> None:

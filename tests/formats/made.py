@@ -17,6 +17,7 @@ from auditor.model import (
     Waived,
     event_id,
     finding_id,
+    gap_id,
 )
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ LONG_FINDING = finding(
 
 def coverage_line(**fields: Any) -> dict[str, Any]:
     """One target's line, complete unless told otherwise."""
-    return {
+    line = {
         "schema": "auditor.coverage/1",
         "source": "lightsail:GetExportSnapshotRecords",
         "account_id": ACCOUNT,
@@ -169,6 +170,9 @@ def coverage_line(**fields: Any) -> dict[str, Any]:
         "duration_s": 0.1,
         **fields,
     }
+    unread = line["verdict"] in {"failed", "partial"}
+    gap = gap_id(line["account_id"], line["source"], line["reason"]) if unread else None
+    return {**line, "gap_id": gap}
 
 
 COMPLETE = coverage_line()
@@ -218,7 +222,7 @@ RUN: dict[str, Any] = {
         "records": 40,
         "unjudged": {"records": 2, "by_policy": {"stuck-export": 2}},
     },
-    "delivery": None,
+    "deliveries": [],
     "exit_conditions": [3],
     "exit_code": 3,
 }

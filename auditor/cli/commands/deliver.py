@@ -66,6 +66,7 @@ def command(  # noqa: PLR0913 -- each is an option
     import anyio
 
     from auditor.audit.delivering import check_drop, deliver, drop, unnamed
+    from auditor.audit.start import judged_policies
     from auditor.cli.histories import writing
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
@@ -73,11 +74,13 @@ def command(  # noqa: PLR0913 -- each is an option
     from auditor.history.outbox import Outbox
     from auditor.library import load_config
     from auditor.model import shown
+    from auditor.policies import catalogue_of
 
     redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
     redactor.hide(config.secrets)
-    destinations = make_destinations(config.destinations, allow_http=allow_http)
+    policies = judged_policies(config, catalogue_of(config.policies), config.policies)
+    destinations = make_destinations(config.destinations, allow_http=allow_http, policies=policies)
     with writing(config, holder="auditor deliver") as database:
         outbox = Outbox(database.transaction)
         check_drop(dropped, outbox.left(), destinations)
