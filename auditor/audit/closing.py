@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore import __version__ as botocore_version
 
 from auditor.audit.books import balance_of
-from auditor.audit.delivering import delivered, undelivered
+from auditor.audit.delivering import undelivered
 from auditor.audit.record import Condition, Result, conditions, run_record
 from auditor.aws.regions import lightsail_regions
 from auditor.delivery import DeadLetters, gap_events, run_event
@@ -97,9 +97,8 @@ async def close(
             balance=balance,
             held=held,
             accepted=accepted,
-            delivery=delivered(reports) if reports else None,
         )
-        return record, held
+        return {**record, "deliveries": [asdict(each) for each in reports]}, held
 
     await writer.end(books.ledger, as_it_stands()[0])
     if memory is not None:

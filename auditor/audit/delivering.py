@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 
@@ -45,8 +45,8 @@ async def deliver(
     """
     store = Store(outbox, dead_letters)
     deliveries = {
-        each.name: Delivery(each, store, together=partial(_together, each.lanes_at_once))
-        for each in destinations
+        destination.name: Delivery(destination, store, together=partial(_together, destination.lanes_at_once))
+        for destination in destinations
     }
     reports = {name: delivery.so_far("the run was interrupted") for name, delivery in deliveries.items()}
 
@@ -71,22 +71,6 @@ async def deliver(
 def undelivered(reports: Sequence[Report]) -> list[str]:
     """Say what could not be sent, and what to do about it."""
     return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
-
-
-def delivered(reports: Sequence[Report]) -> dict[str, dict[str, Any]]:
-    """Return what became of the events of each destination, as run.json tells it."""
-    return {
-        report.destination: {
-            "taken": report.taken,
-            "refused": report.refused,
-            "undeliverable": report.undeliverable,
-            "left": report.left,
-            "why": report.why,
-            "lag_max_s": None if report.lag_max_s is None else round(report.lag_max_s, 3),
-            "lag_mean_s": None if report.lag_mean_s is None else round(report.lag_mean_s, 3),
-        }
-        for report in reports
-    }
 
 
 async def _together(at_once: int, jobs: Sequence[Job]) -> None:

@@ -146,12 +146,10 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
     balance: Balance,
     held: Sequence[Condition],
     accepted: Mapping[str, Any],
-    delivery: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return run.json; `accepted` is its parts on waivers and accepted gaps.
 
     :param history: what the store of earlier runs is called, without what is secret in it; None where there is none.
-    :param delivery: what became of the events of each destination; None where nothing was sent yet.
     """
     return {
         "schema": SCHEMA,
@@ -178,7 +176,6 @@ def run_record(  # noqa: PLR0913 -- one of each thing that run.json tells
         "coverage_percent": ledger.percent(),
         "coverage_percent_after_accepted": ledger.percent_after_accepted(),
         **accepted,
-        "delivery": None if delivery is None else dict(delivery),
         "exit_conditions": list(dict.fromkeys(int(condition.code) for condition in held)) or [0],
         "exit_code": int(held[0].code) if held else 0,
     }

@@ -183,16 +183,16 @@ class Memory:
             return reports
         return [replace(report, left=left.get(report.destination, 0)) for report in reports]
 
-    async def exits_with(self, exit_code: int) -> None:
-        """Note how the run ends, now that it is known what could not be delivered."""
-        await self._try(self._run.exits_with, exit_code, otherwise=None)
-
     async def tell_unnamed(self, destinations: Sequence[AnyDestination]) -> None:
         """Say what waits for destinations that the configuration no longer names."""
         none: dict[str, int] = {}
         left = await self._try(self._history.outbox.left, otherwise=none)
         if lines := unnamed(left, destinations):
             log.warning("events wait for a destination that is not named", left="; ".join(lines))
+
+    async def exits_with(self, exit_code: int) -> None:
+        """Note how the run ends, now that it is known what could not be delivered."""
+        await self._try(self._run.exits_with, exit_code, otherwise=None)
 
     async def let_go(self, keep: Path) -> None:
         """Close the history, and put it back where it was fetched from.

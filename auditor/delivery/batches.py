@@ -45,7 +45,7 @@ class Batcher:
         unfit: list[tuple[Due, str]] = []
         most = self._limits.event_bytes - self._limits.envelope
         for each in due:
-            form = partial(self._say, said_at=each.run_started_at) if self._say is not None else None
+            form = partial(self._say, said_at=each.said_at) if self._say is not None else None
             try:
                 whole = body_of(each.event, form)
                 body = whole if len(whole) <= most else fitted(each.event.body, most, form)

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from auditor.history import Due
 
 
+_DIGITS = 3
+"""Of a second: clocks of two machines agree on less."""
+
+
 class Lag:
     """The lag of the events that one destination has taken, in seconds."""
 
@@ -24,22 +28,22 @@ class Lag:
     @property
     def longest(self) -> float | None:
         """The longest; None where nothing was taken."""
-        return self._longest if self._count else None
+        return round(self._longest, _DIGITS) if self._count else None
 
     @property
     def mean(self) -> float | None:
         """The average; None as above."""
-        return self._sum / self._count if self._count else None
+        return round(self._sum / self._count, _DIGITS) if self._count else None
 
     def took(self, taken: Iterable[Due], now: float) -> None:
         """Take note that these events are taken now: seconds since the epoch."""
         for due in taken:
-            if due.run_started_at is None:
+            if due.said_at is None:
                 continue
-            began = self._began.get(due.run_started_at)
+            began = self._began.get(due.said_at)
             if began is None:
-                began = datetime.fromisoformat(due.run_started_at).timestamp()
-                self._began[due.run_started_at] = began
+                began = datetime.fromisoformat(due.said_at).timestamp()
+                self._began[due.said_at] = began
             lag = max(now - began, 0.0)  # a clock that was set back makes none of less than nothing
             self._count += 1
             self._sum += lag

@@ -109,8 +109,8 @@ class Delivery:
         self._at_once = max(_LEAST_READ, destination.limits.events)
         self._taken = 0
         self._refused = 0
-        self._undeliverable = 0
         self._lag = Lag()
+        self._undeliverable = 0
         self._failures: Counter[str | None] = Counter()
         """Lane → batches in a row of which nothing was settled."""
         self._leave_alone_until: dict[str | None, float] = {}
@@ -141,7 +141,7 @@ class Delivery:
             log.exception("internal error: a bug of the auditor", destination=self._name)
             self._why = f"a bug of the auditor: {type(error).__name__}"
         left = await self._left()
-        return replace(self.so_far(self._why), left=left, duration_s=anyio.current_time() - now)
+        return replace(self.so_far(self._why), left=left, duration_s=round(anyio.current_time() - now, 3))
 
     def so_far(self, why: str | None) -> Report:
         """Return what became of the events until now, where that is all there will be; what is left is not known."""

@@ -64,7 +64,7 @@ class Measuring:
         """
         yield self._of_findings(run)
         yield from self._of_targets(coverage, run)
-        yield from _of_delivery(run["delivery"] or {})
+        yield from _of_delivery(run["deliveries"])
         yield from _of_run(self._start, run)
 
     def _policy(self, policy: str) -> str:
@@ -144,10 +144,11 @@ _OF_DESTINATIONS = {
 }
 
 
-def _of_delivery(delivery: Mapping[str, Mapping[str, float | None]]) -> Iterator[Measure]:
+def _of_delivery(deliveries: Iterable[Mapping[str, Any]]) -> Iterator[Measure]:
+    each_of = list(deliveries)
     for field, (name, text) in _OF_DESTINATIONS.items():
         # What is not known is no number: no lag where nothing was taken, say.
-        told = {(one_line(of, _LABEL),): each[field] for of, each in delivery.items()}
+        told = {(one_line(each["destination"], _LABEL),): each[field] for each in each_of}
         yield Measure(
             name, text, {of: value for of, value in told.items() if value is not None}, ("destination",)
         )

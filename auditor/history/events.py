@@ -39,6 +39,5 @@ class Due:
     run_id: str
     attempts: int
     last_error: str | None
-    run_started_at: str | None = None
-    """When the run began that told of it, as RFC 3339: what it tells was so at that instant, though a finding that is
-    gone was last observed before it."""
+    said_at: str | None = None
+    """When the run began that says so, as RFC 3339: a finding that is gone was last observed before it."""

@@ -133,9 +133,9 @@ class Outbox:
                 run_id,
                 attempts,
                 last_error,
-                started_at,
+                said_at,
             )
-            for position, event_id, finding_id, run_id, kind, body, attempts, last_error, document, started_at in rows
+            for position, event_id, finding_id, run_id, kind, body, attempts, last_error, document, said_at in rows
         ]
 
     def left(self) -> dict[str, int]:

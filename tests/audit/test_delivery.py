@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections import Counter
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -188,10 +187,12 @@ async def test_once_the_deadline_is_over_a_dead_destination_is_waited_for_no_mor
     estate = estate_of(2)
     hangs = Fault(FaultKind.HANG, estate.accounts[1].id)
     receiver.status = 503
-    began = time.monotonic()
     options = RunOptions(deadline=timedelta(seconds=2))
     seen = await auditing(estate, hangs, extra=sending_to(receiver, drain="30s"), options=options)
-    assert time.monotonic() - began < 2 + 6  # three are promised, and this machine may be busy
+    took = datetime.fromisoformat(seen.run["finished_at"]) - datetime.fromisoformat(seen.run["started_at"])
+    assert took < timedelta(
+        seconds=2 + 15
+    )  # three are promised; a busy machine takes more, and none takes 30
     assert seen.reasons[estate.accounts[1].id, "us-east-1"] == ("failed", "deadline")
     assert seen.run["exit_conditions"][:2] == [4, 3]
-    assert seen.run["delivery"]["hook"]["left"] == len(seen.findings) + 2, "with the gap and the run"
+    assert seen.run["deliveries"][0]["left"] == len(seen.findings) + 2, "with the gap and the run"

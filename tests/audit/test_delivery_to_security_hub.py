@@ -40,7 +40,7 @@ class Night:
 
     @property
     def delivery(self) -> dict[str, Any]:
-        (one,) = self.run["delivery"].values()
+        (one,) = self.run["deliveries"]
         return dict(one)
 
 
@@ -89,6 +89,7 @@ async def test_findings_are_held_where_they_are_and_the_run_at_home(
     assert 4 not in first.run["exit_conditions"]
     taken = len(first.findings) + 1
     expected = {
+        "destination": "hub",
         "taken": taken,
         "refused": 0,
         "undeliverable": 0,

@@ -265,7 +265,6 @@ def test_run_json_has_the_fields_that_were_promised() -> None:
         "coverage_percent_after_accepted": 66,
         "waivers": {"total": 0},
         "accepted_gaps": {"total": 0},
-        "delivery": None,
         "exit_conditions": [3, 1],
         "exit_code": 3,
     }

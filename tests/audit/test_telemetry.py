@@ -228,7 +228,7 @@ async def test_each_destination_is_a_span_with_its_lag(
     )
     seen = await auditing(estate_of(1), extra=extra, options=TOLD)
     (span,) = collector.named("deliver")
-    told, delivery = values(span.attributes), seen.run["delivery"]["hook"]
+    told, delivery = values(span.attributes), seen.run["deliveries"][0]
     assert (told["auditor.destination"], told["auditor.events.taken"]) == ("hook", delivery["taken"])
     assert delivery["taken"] == len(seen.findings) + 1
     assert (delivery["refused"], delivery["left"]) == (0, 0)
@@ -254,7 +254,7 @@ async def test_a_collector_that_takes_nothing_changes_no_run_and_is_told_once(  
     collector.status = int(how) if how.isdecimal() else 200
     began = time.monotonic()
     seen = await auditing(estate_of(1), options=TOLD)
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 15
     assert seen.run["exit_conditions"] == [1]
     (told,) = warnings
     assert (told["lost_spans"], told["metrics_lost"]) == (3, True)

@@ -83,8 +83,10 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver)
 
 def _fill(folder: Path, name: str, *, first: int = 1) -> None:
     nights = Nights(SQLiteStore(folder / "h.sqlite3"))
-    found = [finding(number, observed_at=NOW) for number in (first, first + 1)]
-    night = Night(found=found, destinations=(Destination(name),))
+    night = Night(
+        found=[finding(number, observed_at=NOW) for number in (first, first + 1)],
+        destinations=(Destination(name),),
+    )
     with opened(nights.store) as history:
         history.begin(nights.begun(night, first)).see(night.found)
 
@@ -234,9 +236,9 @@ def test_a_signal_while_it_is_sent_ends_that_and_says_what_waits(
     began = time.monotonic()
     ended = started.ended_by(signal.SIGINT)
 
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 15
     assert (ended.code, out.run["exit_conditions"]) == (130, [130, 4, 1])
-    assert out.run["delivery"]["on-call"]["left"] == len(out.findings) + 1
+    assert out.run["deliveries"][0]["left"] == len(out.findings) + 1
     assert "`auditor deliver` sends what is left" in ended.last
     assert night.estate.truth
 

@@ -25,7 +25,7 @@ def test_a_collector_that_hangs_is_told_in_one_line_and_the_program_ends(
         began = time.monotonic()
         ended = auditor("run", "-o", "out", "--quiet", "--otel")
     assert ended.code == plain.code == 1
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 20
     told = [line for line in ended.err.splitlines() if "telemetry" in line]
     assert len(told) == 1
     assert "no answer within 2 s" in told[0]

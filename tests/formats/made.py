@@ -222,7 +222,7 @@ RUN: dict[str, Any] = {
         "records": 40,
         "unjudged": {"records": 2, "by_policy": {"stuck-export": 2}},
     },
-    "delivery": None,
+    "deliveries": [],
     "exit_conditions": [3],
     "exit_code": 3,
 }

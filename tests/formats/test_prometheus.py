@@ -150,9 +150,23 @@ def test_the_run_tells_its_coverage_its_end_and_how_it_exits() -> None:
 
 
 def test_each_destination_tells_what_it_took_and_how_late() -> None:
-    sent = {"taken": 9, "refused": 1, "left": 0, "lag_max_s": 61.5, "lag_mean_s": 60.25}
-    dead = {"taken": 0, "refused": 0, "left": None, "lag_max_s": None, "lag_mean_s": None}
-    told = read_run(TRACKED | {"delivery": {"siem": sent, "dead": dead}})
+    sent = {
+        "destination": "siem",
+        "taken": 9,
+        "refused": 1,
+        "left": 0,
+        "lag_max_s": 61.5,
+        "lag_mean_s": 60.25,
+    }
+    dead = {
+        "destination": "dead",
+        "taken": 0,
+        "refused": 0,
+        "left": None,
+        "lag_max_s": None,
+        "lag_mean_s": None,
+    }
+    told = read_run(TRACKED | {"deliveries": [sent, dead]})
     names = ("delivered_events", "refused_events", "undelivered_events")
     assert [told(name, destination="siem") for name in names] == [9, 1, 0]
     assert [told(name, destination="dead") for name in names] == [0, 0, None], "which nobody knows"
