@@ -13,6 +13,7 @@ waits for a retry gives its slot up.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from auditor.audit.record import Result
     from auditor.audit.telling import Told
     from auditor.config import Config
-    from auditor.formats import RunStart
     from auditor.model import Place
 
 _OPEN_FOR_EACH = 8
@@ -92,6 +92,9 @@ async def _audit(run: Run, observer: Observer) -> Result:
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
+            start = run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
+            if remembers is not None:
+                start = replace(start, past=remembers.past)
             if run.resumed is not None:
                 settle_done(run.resumed, ready.plan, books)
             with made_folder(run.folder):
@@ -100,7 +103,7 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 # Before all else, so that a run that dies here can go on too.
                 checkpoint = stack.enter_context(Checkpoint(run.folder, header_of(run), aside=resumes))
                 try:
-                    writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
+                    writer = stack.enter_context(Writer(run.folder, run.options.formats, start))
                 except SinkError:
                     checkpoint.remove()
                     raise
@@ -119,10 +122,6 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 checkpoint.remove()
         around.cancel_scope.cancel()
     return result
-
-
-def _start(run: Run, ready: Ready) -> RunStart:
-    return run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
 
 
 async def _tell_progress(observer: Observer, interval: float, books: Books, began_at: float) -> None:

@@ -12,9 +12,11 @@ import structlog
 from anyio import to_thread
 
 from auditor.audit.delivering import deliver
+from auditor.audit.start import PAST_RUNS, past_runs
 from auditor.aws.objects import open_objects
 from auditor.config import S3Store
 from auditor.errors import SinkError, UsageError
+from auditor.formats import formats
 from auditor.history import Begun, Destination, Look, in_s3, judged_by, open_history
 from auditor.model import rfc3339, shown
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from auditor.aws.objects import Objects
     from auditor.delivery import DeadLetters
     from auditor.delivery.contract import AnyDestination
+    from auditor.formats import PastRun
     from auditor.history import Event
     from auditor.history.in_s3 import Fetched
     from auditor.history.opening import History
@@ -47,6 +50,8 @@ class Remembered:
 
     history: History
     run: OpenRun
+    past: Sequence[PastRun]
+    """Earlier runs, the oldest first, where a format wants them."""
     put_back: Callable[[Path], Awaitable[None]]
     """Closes it, and puts it back where it was fetched from; the folder is where it is kept where that fails."""
 
@@ -77,7 +82,17 @@ async def remembered(run: Run) -> AsyncIterator[Remembered | None]:
         history = await to_thread.run_sync(
             opening.enter_context, open_history(settings, holder=f"run {run.id}")
         )
-        yield Remembered(history, await to_thread.run_sync(history.begin, _begun(run)), put_back)
+        begun = await to_thread.run_sync(history.begin, _begun(run))
+        wanted = any(formats()[request.name].wants_past for request in run.options.formats)
+        past = await to_thread.run_sync(_past, history, run.id) if wanted else ()
+        yield Remembered(history, begun, past, put_back)
+
+
+def _past(history: History, run_id: str) -> tuple[PastRun, ...]:
+    """Return the runs before this one that have finished, the oldest first."""
+    from auditor.history.reading import run_lines  # noqa: PLC0415 -- SQLAlchemy, which is there with a history alone
+
+    return past_runs(run_lines(history.database, PAST_RUNS), run_id)
 
 
 def _begun(run: Run) -> Begun:

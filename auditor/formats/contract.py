@@ -25,6 +25,9 @@ class Format(ABC):
     needs: ClassVar[str | None] = None
     """The package that it writes by, which comes with the extra of the format's name; None where it needs none."""
 
+    wants_past: ClassVar[bool] = False
+    """Whether it tells of earlier runs: the history is asked for `RunStart.past` where a format wants it."""
+
     def __init__(self, start: RunStart, variant: str | None = None) -> None:
         """Begin a document.
 
