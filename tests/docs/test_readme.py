@@ -60,7 +60,10 @@ def commands() -> list[str]:
 
 def test_every_command_is_run_here_or_by_ci() -> None:
     installs = [line for line in commands() if line.startswith("python3 -m venv")]
-    assert [line.rpartition(" && ")[2] for line in installs] == [".venv/bin/auditor demo", ".venv/bin/pytest -n 3"]
+    assert [line.rpartition(" && ")[2] for line in installs] == [
+        ".venv/bin/auditor demo",
+        ".venv/bin/pytest -n 3",
+    ]
     assert {line for line in commands() if line not in installs} == {*EXITS, *AFTER_TWO_NIGHTS, *OF_CI}
     ci = (ROOT / ".ci" / "run").read_text("utf-8")
     assert "readme_line '.venv/bin/auditor demo'" in ci
