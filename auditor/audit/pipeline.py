@@ -13,6 +13,7 @@ waits for a retry gives its slot up.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
@@ -81,9 +82,11 @@ async def _audit(run: Run, observer: Observer) -> Result:
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
+            start = run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
+            if remembers is not None:
+                start = replace(start, past=remembers.past)
             if run.resumed is not None:
                 settle_done(run.resumed, ready.plan, books)
-            start = run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
             told = stack.enter_context(open_telemetry(start, began)) if run.options.telemetry else None
             with made_folder(run.folder):
                 before = set_aside(run.resumed) if run.resumed else None

@@ -12,9 +12,11 @@ import structlog
 from anyio import to_thread
 
 from auditor.audit.delivering import deliver, unnamed
+from auditor.audit.start import PAST_RUNS, past_runs
 from auditor.aws.objects import open_objects
 from auditor.config import S3Store
 from auditor.errors import SinkError, UsageError
+from auditor.formats import formats
 from auditor.history import Begun, Destination, Look, in_s3, judged_by, open_history
 from auditor.model import rfc3339, shown
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from auditor.aws.objects import Objects
     from auditor.delivery import DeadLetters, Report
     from auditor.delivery.contract import AnyDestination
+    from auditor.formats import PastRun
     from auditor.history import Event
     from auditor.history.in_s3 import Fetched
     from auditor.history.opening import History
@@ -53,6 +56,8 @@ class Remembered:
     run: OpenRun
     stays: bool
     """Whether what it remembers of a run that is cut off stays: what was fetched is not put back then."""
+    past: Sequence[PastRun]
+    """Earlier runs, the oldest first, where a format wants them."""
     put_back: Callable[[Path, Patience], Awaitable[None]]
     """Closes it, and puts it back where it was fetched from; the folder is where it is kept where that fails."""
 
@@ -88,7 +93,16 @@ async def remembered(run: Run) -> AsyncIterator[Remembered | None]:
             opening.enter_context, open_history(settings, holder=f"run {run.id}")
         )
         begun = await to_thread.run_sync(history.begin, _begun(run))
-        yield Remembered(history, begun, fetched is None, put_back)
+        wanted = any(formats()[request.name].wants_past for request in run.options.formats)
+        past = await to_thread.run_sync(_past, history, run.id) if wanted else ()
+        yield Remembered(history, begun, fetched is None, past, put_back)
+
+
+def _past(history: History, run_id: str) -> tuple[PastRun, ...]:
+    """Return the runs before this one that have finished, the oldest first."""
+    from auditor.history.reading import run_lines  # noqa: PLC0415 -- SQLAlchemy, which is there with a history alone
+
+    return past_runs(run_lines(history.database, PAST_RUNS), run_id)
 
 
 def _begun(run: Run) -> Begun:

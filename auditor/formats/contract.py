@@ -27,6 +27,9 @@ class Format(ABC):
     tells_of_delivery: ClassVar[bool] = False
     """Whether it is ended only once all was sent that could be, and so later than what others rest on."""
 
+    wants_past: ClassVar[bool] = False
+    """Whether it tells of earlier runs: the history is asked for `RunStart.past` where a format wants it."""
+
     def __init__(self, start: RunStart, variant: str | None = None) -> None:
         """Begin a document.
 
