@@ -40,11 +40,9 @@ class JSONParser(AioJSONParser):
         """
         hear(response)
         status = response["status_code"]
-        if status != _OK:
-            return await _by_botocore(super().parse(response, shape), status)
-        parsed = json_members(response["body"])
-        metadata = {"HTTPStatusCode": status, "RequestId": response["headers"].get("x-amzn-requestid")}
-        return parsed | {"ResponseMetadata": metadata}
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
 
 
 class QueryParser(AioQueryParser):
@@ -60,13 +58,24 @@ class QueryParser(AioQueryParser):
 
 
 class RestJSONParser(AioRestJSONParser):
-    """botocore's own parser of what Account Management answers."""
+    """A parser of REST-JSON, whose members all stand in the body where it is called here."""
 
     async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
-        """Return the answer's members, or for an error botocore's description of it."""
+        """Return the answer's members, or for an error botocore's description of it.
+
+        :raises BadResponse: where a success is not a JSON object.
+        """
         hear(response)
-        parsed: dict[str, Any] = await super().parse(response, shape)
-        return parsed
+        status = response["status_code"]
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
+
+
+def _json(response: Mapping[str, Any]) -> dict[str, Any]:
+    request_id = response["headers"].get("x-amzn-requestid")
+    metadata = {"HTTPStatusCode": response["status_code"], "RequestId": request_id}
+    return json_members(response["body"]) | {"ResponseMetadata": metadata}
 
 
 class EC2Parser(AioEC2QueryParser):

@@ -50,7 +50,7 @@ def test_what_a_run_found_follows_from_its_answers_whatever_went_wrong(record: R
 
 def test_so_it_does_with_a_history(record: Record) -> None:
     for name in ("first", "second"):
-        run = record(estate=estate_of(seed=len(name)), extra="history: {}\n", folder=name)
+        run = record(estate=estate_of(seed=len(name)), extra="history: {}\n", into=name)
         assert list(told(Evidence.open(run.folder))) == []
 
 

@@ -57,13 +57,13 @@ def test_the_same_configuration_gives_the_same_bytes(record: Record, faults: tup
 
 def test_what_the_history_alone_knew_stands_where_the_run_told_it(record: Record) -> None:
     estate = estate_of()
-    record(estate=estate, extra="history: {}\n", folder="first")
+    record(estate=estate, extra="history: {}\n", into="first")
     fewer = estate_of(seed=8)
     second = record(
         Fault(FaultKind.ACCESS_DENIED, fewer.accounts[0].id),
         estate=fewer,
         extra="history: {}\n",
-        folder="second",
+        into="second",
     )
     statuses = {each["status"] for each in second.lines("findings.jsonl")}
     assert {"new"} < statuses
