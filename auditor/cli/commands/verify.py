@@ -43,7 +43,7 @@ def command(folder: Path, key: Path | None, after: tuple[Path, ...], *, allow_un
     from auditor.evidence.verifying import faults_of
     from auditor.model import shown
 
-    set_up_logs(None, "error")
+    set_up_logs("console", "error")
     check_installed("verify")
     public = load_public_key(key) if key is not None else None
     count = 0
