@@ -20,6 +20,7 @@ from auditor.errors import UsageError
 from auditor.model import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
     from typing import Self
 
@@ -37,14 +38,23 @@ _A_SECOND = 1.0
 class Checkpoint:
     """Written by one run, which holds its lock: the kernel lets go of it when the process dies."""
 
-    def __init__(self, folder: Path, header: Header, *, aside: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        header: Header,
+        *,
+        aside: bool = False,
+        before: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         """Begin it.
 
+        :param before: brings to the disk what has to be there before it, beside the findings.
         :param aside: whether the one that stands there counts until `replace`.
         :raises UsageError: where it can't be written, or a run that goes on is at it.
         """
         self._path = folder / CHECKPOINT
         self._written_to = self._path.with_name(f"{CHECKPOINT}.part")
+        self._before = before
         self._waiting: list[bytes] = []
         self._flushed_at = time.monotonic()
         try:
@@ -75,6 +85,8 @@ class Checkpoint:
         if not self._waiting or not (now or time.monotonic() - self._flushed_at >= _A_SECOND):
             return
         lines, self._waiting = self._waiting, []
+        if self._before is not None:
+            await self._before()
         if not await writer.secure_findings():
             return  # those lines would count findings that are lost; that they are is told by the output
         try:

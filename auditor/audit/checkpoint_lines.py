@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
+from auditor.audit.gating import read_fail_on
 from auditor.audit.tally import Counts
 from auditor.errors import UsageError
 from auditor.model import Failure, Outcome, Reason, shown
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from auditor.audit.place import PlaceEnd
 
-SCHEMA = "auditor.checkpoint/1"
+SCHEMA = "auditor.checkpoint/3"
 
 _Count = Annotated[int, Field(ge=0)]
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class Header:
     policies: Mapping[str, str]
     """The digest of each policy's settings and code."""
     filters: Mapping[str, list[str]]
+    gates: Mapping[str, Any]
+    """What decides whether it fails: a run that goes on may be given others."""
     formats: list[tuple[str, str | None, str | None]]
     """Name, path and variant of each."""
     resumed_at: list[str]
@@ -57,6 +60,11 @@ class Done:
     counts: Counts
     findings_end: int
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether anything was asked of it."""
+        return any(outcome.requests for outcome in self.outcomes.values())
+
 
 @dataclass(frozen=True, slots=True)
 class _Target:
@@ -66,6 +74,7 @@ class _Target:
     records: _Count = 0
     requests: _Count = 0
     retries: _Count = 0
+    throttles: _Count = 0
     duration_s: float = 0.0
     unjudged: Mapping[str, _Count] | None = None
     failure: tuple[Reason, str | None, str | None] | None = None
@@ -84,6 +93,15 @@ class _Place:
     unjudged: Mapping[str, _Count]
     unjudged_records: _Count
     findings_end: _Count
+
+
+@dataclass(frozen=True, slots=True)
+class _Gates:
+    """The gates, as the header has them."""
+
+    fail_on: str
+    min_coverage: Annotated[int, Field(strict=True, ge=0, le=100)]
+    max_unjudged: Annotated[int, Field(strict=True, ge=0)]
 
 
 def header_line(header: Header) -> bytes:
@@ -119,6 +137,7 @@ def read_header_line(line: bytes, path: Path) -> Header:
     header = _checked(Header, told, path)
     try:
         started_at = datetime.fromisoformat(header.started_at)
+        read_fail_on(_checked(_Gates, dict(header.gates), path).fail_on)
     except ValueError as error:
         raise damaged(path) from error
     if started_at.tzinfo is None or {*header.filters} != {"policies", "accounts", "regions"}:
@@ -158,6 +177,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
         "records": outcome.records,
         "requests": outcome.requests,
         "retries": outcome.retries,
+        "throttles": outcome.throttles,
         "duration_s": outcome.duration_s,
         "unjudged": outcome.unjudged,
         "failure": failure and [failure.reason, failure.error_code, failure.error_message],
@@ -173,6 +193,7 @@ def _outcome(told: _Target) -> Outcome:
         records=told.records,
         requests=told.requests,
         retries=told.retries,
+        throttles=told.throttles,
         duration_s=told.duration_s,
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import structlog
 
+from auditor.audit.asked import check_formats
 from auditor.audit.checkpoint_lines import Header
 from auditor.audit.folder import choose_folder, new_run_id
-from auditor.audit.gating import check_fail_on
+from auditor.audit.gating import Gates, check_fail_on, gates_of, read_gates
 from auditor.audit.hub import assume_hub
+from auditor.audit.keeping_asked import keys_and_chain, salvaged_of
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
 from auditor.audit.resuming import check_resumed, read_checkpoint
-from auditor.audit.writing import check_formats
+from auditor.audit.start import judged_policies
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
 from auditor.aws.regions import lightsail_regions
@@ -32,6 +35,7 @@ from auditor.history import judged_by
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
 from auditor.model import rfc3339
 from auditor.policies import actions_of, catalogue_of, sources_of
+from auditor.telemetry import check_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +45,12 @@ if TYPE_CHECKING:
     from auditor.audit.options import RunOptions
     from auditor.audit.resuming import Resumed
     from auditor.aws.clients import Clients
+    from auditor.aws.hearing import Recorder
     from auditor.config import Config, PolicySettings
     from auditor.delivery import Destination
+    from auditor.evidence.chain import Known
+    from auditor.evidence.salvaging import Salvaged
+    from auditor.evidence.signing import Signer
     from auditor.inventory import Plan
     from auditor.policies import Entry
 
@@ -68,12 +76,20 @@ class Run:
     """Where it will write; it may not exist yet."""
     plan: Plan | None
     """None where an organisation has to be asked first which accounts there are."""
+    gates: Gates = field(default_factory=Gates)
+    """What decides whether it fails."""
     resumed: Resumed | None = None
     """How far it came before, where it goes on."""
     destinations: Sequence[Destination[Any]] = ()
     """Where findings are sent; nothing is sent yet."""
     resumed_at: tuple[str, ...] = ()
     """When it went on, each time, this one included."""
+    signer: Signer | None = None
+    """What signs the evidence, where a file holds its key."""
+    evidence_after: Known | None = None
+    """The run before, where its evidence was named."""
+    salvaged: Salvaged | None = None
+    """What it has kept of its answers before, where it goes on."""
 
     @property
     def concurrency(self) -> int:
@@ -118,9 +134,15 @@ def begin(config: Config, options: RunOptions) -> Run:
     run_id = new_run_id(now)
     entries = catalogue_of(config.policies)
     resumed: Resumed | None = None
+    salvaged: Salvaged | None = None
     resumed_at: tuple[str, ...] = ()
     if options.resume is not None:
         resumed = read_checkpoint(options.resume)
+        salvaged, options = salvaged_of(options.resume, options)
+        if salvaged is not None:
+            resumed = resumed.but_for(
+                lambda key, done: key not in salvaged.places and done.was_asked  # its answers are lost
+            )
         options = as_before(options, resumed.header)
         resumed_at = (*resumed.header.resumed_at, rfc3339(now))
         run_id, now = resumed.header.run_id, datetime.fromisoformat(resumed.header.started_at)
@@ -129,7 +151,8 @@ def begin(config: Config, options: RunOptions) -> Run:
         plan = make_plan(config, options.filters, lightsail_regions(), partial(sources_of, entries))
     else:
         check_filters(config, options.filters, lightsail_regions())
-    check_fail_on(options.fail_on, config)
+    gates = gates_of(options, read_gates(resumed.header.gates) if resumed else None)
+    check_fail_on(gates.fail_on, config)
     policies = policies_of(config, options.filters)
     if resumed is None:
         folder = choose_folder(options.folder, run_id)
@@ -143,6 +166,9 @@ def begin(config: Config, options: RunOptions) -> Run:
             policies=digests_of(entries, policies),
         )
     check_formats(options.formats, folder, config.path)
+    if options.telemetry:
+        check_environment(os.environ, allow_http=options.allow_http)
+    signer, evidence_after = keys_and_chain(options)
     return Run(
         id=run_id,
         config=config,
@@ -153,9 +179,17 @@ def begin(config: Config, options: RunOptions) -> Run:
         policies=policies,
         folder=folder,
         plan=plan,
+        gates=gates,
         resumed=resumed,
-        destinations=make_destinations(config.destinations, allow_http=options.allow_http),
+        destinations=make_destinations(
+            config.destinations,
+            allow_http=options.allow_http,
+            policies=judged_policies(config, entries, config.policies),
+        ),
         resumed_at=resumed_at,
+        signer=signer,
+        evidence_after=evidence_after,
+        salvaged=salvaged,
     )
 
 
@@ -174,6 +208,7 @@ def header_of(run: Run) -> Header:
             "accounts": list(filters.accounts),
             "regions": list(filters.regions),
         },
+        gates=run.gates.told(),
         formats=[(each.name, _absolute(each.path), each.variant) for each in run.options.formats],
         resumed_at=list(run.resumed_at),
     )
@@ -206,10 +241,11 @@ def _absolute(path: str | None) -> str | None:
     return path if path is None or path == STDOUT else str(Path(path).absolute())
 
 
-async def prepare(run: Run, stack: AsyncExitStack) -> Ready:
+async def prepare(run: Run, stack: AsyncExitStack, recorder: Recorder | None = None) -> Ready:
     """Open the clients, try what every account rests on, and make the plan where there is none yet.
 
     :param stack: closes the clients.
+    :param recorder: keeps the answers, where they are to be kept.
     :raises UsageError: where no account could be audited, or none is left to audit.
     """
     config = run.config
@@ -221,6 +257,7 @@ async def prepare(run: Run, stack: AsyncExitStack) -> Ready:
             request_timeout=run.request_timeout,
             allow_http=run.options.allow_http,
             give_up_at=run.ends_at,
+            recorder=recorder,
         )
     )
     in_flight = anyio.Semaphore(run.concurrency, fast_acquire=True)

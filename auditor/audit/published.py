@@ -28,7 +28,7 @@ async def lightsails_word(ready: Ready, ledger: Ledger, request_timeout: float) 
     try:
         async with Slot(ready.in_flight) as slot:
             credentials = await ready.roles.credentials(account, slot)
-            return await published_regions(ready.clients, credentials, request_timeout)
+            return await published_regions(ready.clients, account, credentials, request_timeout)
     except CallFailed as failed:
         log.warning("Lightsail did not say which Regions it has", error=str(failed))
     except Exception as error:  # a bug of ours in what no target rests on must not end the run

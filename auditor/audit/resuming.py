@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fcntl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from auditor.history.documents import Damaged, read_finding
 from auditor.model import Account, Place, shown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
     from auditor.audit.books import Books
@@ -44,6 +44,10 @@ class Resumed:
     """By account and Region."""
     findings: Path
     """Where the findings so far stand."""
+
+    def but_for(self, lost: Callable[[tuple[str, str], Done], bool]) -> Resumed:
+        """Return the same without the places that have to be done again."""
+        return replace(self, places={key: done for key, done in self.places.items() if not lost(key, done)})
 
     @property
     def findings_end(self) -> int:

@@ -8,9 +8,10 @@ import anyio
 import structlog
 
 from auditor.aws.failures import CALL_ERRORS, call_failed
+from auditor.aws.hearing import Asked, heard
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed, CredentialsError
-from auditor.model import Reason
+from auditor.model import CALLER_IDENTITY, Reason
 
 if TYPE_CHECKING:
     from auditor.aws.clients import Clients
@@ -28,11 +29,12 @@ async def caller_arn(clients: Clients, slot: Slot, request_timeout: float) -> st
     """
 
     async def once() -> dict[str, Any]:
-        try:
-            with anyio.fail_after(request_timeout):
-                answer: dict[str, Any] = await clients.sts.get_caller_identity()
-        except CALL_ERRORS as error:
-            raise call_failed(error, clients.base_secrets) from error
+        with heard(clients.recorder, Asked(CALLER_IDENTITY, None, None), clients.base_secrets):
+            try:
+                with anyio.fail_after(request_timeout):
+                    answer: dict[str, Any] = await clients.sts.get_caller_identity()
+            except CALL_ERRORS as error:
+                raise call_failed(error, clients.base_secrets) from error
         return answer
 
     try:

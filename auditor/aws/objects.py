@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, IncompleteReadError
@@ -138,4 +139,5 @@ async def open_objects(*, request_timeout: float, allow_http: bool) -> AsyncIter
         overrides_of({"s3": client}, allow_http=allow_http)
         yield Objects(client, secrets)
     finally:
-        await opening.__aexit__(None, None, None)
+        with anyio.CancelScope(shield=True):
+            await opening.__aexit__(None, None, None)

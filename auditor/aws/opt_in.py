@@ -15,11 +15,14 @@ import anyio
 
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, BadResponse, call_failed
+from auditor.aws.hearing import Asked, heard
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
+from auditor.model import GET_REGIONS, LIST_REGIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from auditor.aws.clients import Clients
     from auditor.aws.credentials import SessionCredentials
@@ -58,12 +61,14 @@ class EnabledRegions:
         async with word.lock:
             await slot.acquire()
             if not word.asked:
-                word.statuses = await self._statuses(slot, credentials)
+                word.statuses = await self._statuses(account, slot, credentials)
                 word.asked = True
         status = word.statuses.get(region)
         return True if status in _OFF else False if status in _ON else None
 
-    async def _statuses(self, slot: Slot, credentials: SessionCredentials) -> Mapping[str, str]:
+    async def _statuses(
+        self, account: Account, slot: Slot, credentials: SessionCredentials
+    ) -> Mapping[str, str]:
         found: dict[str, str] = {}
         token: str | None = None
         seen: set[str] = set()
@@ -72,7 +77,18 @@ class EnabledRegions:
             if token is not None:
                 asked["NextToken"] = token
             once = partial(
-                _called, self._clients.account.list_regions, asked, "Regions", self._timeout, credentials
+                _called,
+                self._clients.account.list_regions,
+                asked,
+                "Regions",
+                self._timeout,
+                credentials,
+                partial(
+                    heard,
+                    self._clients.recorder,
+                    Asked(LIST_REGIONS, account.id, None, token=token),
+                    (account.external_id, *credentials.secrets, *self._clients.base_secrets),
+                ),
             )
             try:
                 answer = await Retrying(slot)(once)
@@ -88,26 +104,40 @@ class EnabledRegions:
 
 
 async def published_regions(
-    clients: Clients, credentials: SessionCredentials, request_timeout: float
+    clients: Clients, account: Account, credentials: SessionCredentials, request_timeout: float
 ) -> frozenset[str]:
     """Return the Regions that Lightsail itself says it has. It is asked once: no target rests on the answer.
 
     :raises CallFailed: where it does not say.
     """
     asked = {CALL_AS: CallAs(credentials, _HOME_REGION)}
-    answer = await _called(clients.lightsail.get_regions, asked, "regions", request_timeout, credentials)
+    hearing = partial(
+        heard,
+        clients.recorder,
+        Asked(GET_REGIONS, account.id, None),
+        (account.external_id, *credentials.secrets, *clients.base_secrets),
+    )
+    answer = await _called(
+        clients.lightsail.get_regions, asked, "regions", request_timeout, credentials, hearing
+    )
     named = (raw.get("name") for raw in answer["regions"] if isinstance(raw, dict))
     return frozenset(name for name in named if isinstance(name, str))
 
 
-async def _called(
-    method: Any, asked: dict[str, Any], key: str, patience: float, credentials: SessionCredentials
+async def _called(  # noqa: PLR0913, PLR0917 -- what it is called with
+    method: Any,
+    asked: dict[str, Any],
+    key: str,
+    patience: float,
+    credentials: SessionCredentials,
+    hearing: Callable[[], AbstractContextManager[object]],
 ) -> dict[str, Any]:
-    try:
-        with anyio.fail_after(patience):
-            answer: dict[str, Any] = await method(**asked)
-        if not isinstance(answer.get(key), list):
-            raise BadResponse(f"an answer without the list {key}")
-    except CALL_ERRORS as error:
-        raise call_failed(error, credentials.secrets) from error
+    with hearing():
+        try:
+            with anyio.fail_after(patience):
+                answer: dict[str, Any] = await method(**asked)
+            if not isinstance(answer.get(key), list):
+                raise BadResponse(f"an answer without the list {key}")
+        except CALL_ERRORS as error:
+            raise call_failed(error, credentials.secrets) from error
     return answer

@@ -15,6 +15,7 @@ import structlog
 
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, BadResponse, call_failed
+from auditor.aws.hearing import Asked, heard
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed, OrganizationUnread
 from auditor.model import (
@@ -231,12 +232,16 @@ class OrganizationReader:
         if credentials is not None and self._lister is not None:
             how[CALL_AS] = CallAs(credentials, client.meta.region_name)
             secrets += [*credentials.secrets, self._lister.external_id]
-        try:
-            with anyio.fail_after(self._timeout):
-                answer: dict[str, Any] = await getattr(client, operation.method)(**how)
-            _prove_page(operation, answer)
-        except CALL_ERRORS as error:
-            raise call_failed(error, secrets) from error
+        request = {name: value for name, value in asked.items() if name != "NextToken"}
+        this = Asked(operation.action, None, None, request, asked.get("NextToken"))
+        # A page token is no secret to what keeps answers: it stands in them.
+        with heard(self._clients.recorder, this, [each for each in secrets if each != this.token]):
+            try:
+                with anyio.fail_after(self._timeout):
+                    answer: dict[str, Any] = await getattr(client, operation.method)(**how)
+                _prove_page(operation, answer)
+            except CALL_ERRORS as error:
+                raise call_failed(error, secrets) from error
         return answer
 
 

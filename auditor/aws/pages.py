@@ -1,23 +1,23 @@
-"""The pages of a target: asked for in order, each proved to be one, to the last."""
+"""The pages of a target, asked for from AWS: each proved to be one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import orjson
 import structlog
 
+from auditor.aws.bodies import prove_page
 from auditor.aws.clients import CALL_AS, CallAs
-from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, call_failed
+from auditor.aws.hearing import Asked, Hearing
+from auditor.aws.paging import Paging, because
 from auditor.aws.regions import is_opt_in
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
 from auditor.model import Failure, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from tenacity import RetryCallState
 
     from auditor.aws.clients import Clients
@@ -34,7 +34,7 @@ _EC2_EXPIRED = "RequestExpired"
 """What EC2 says of credentials that have expired, and also where the clocks differ (EC2 API reference, error codes)."""
 
 
-class PageReader:
+class PageReader(Paging):
     """Reads one target, counting in its outcome what that took."""
 
     def __init__(  # noqa: PLR0913 -- one of each thing that a target is read with
@@ -49,61 +49,17 @@ class PageReader:
         slot: Slot,
         request_timeout: float,
     ) -> None:
+        super().__init__(source, outcome)
         self._shared_secrets = clients.base_secrets
+        self._recorder = clients.recorder
+        self._attempt = 0
         self._method = getattr(getattr(clients, source.service), source.method)
         self._roles = roles
         self._enabled = enabled
-        self._source = source
         self._target = target
-        self._outcome = outcome
         self._slot = slot
         self._timeout = request_timeout
         self._retrying = Retrying(slot, self._before_retry)
-        self._seen: set[str | bytes] = set()
-
-    def was_read(self, identity: str) -> bool:
-        """Say whether a record of this identity was read, or may have been: one that came without may be any."""
-        return identity in self._seen or any(isinstance(key, bytes) for key in self._seen)
-
-    async def pages(self, **arguments: Any) -> AsyncGenerator[list[Any], None]:
-        """Yield the records of each page, as AWS gave them, that were not on an earlier one.
-
-        An empty page with a token goes on. A rejected token begins with the first page again, once.
-
-        :param arguments: what is asked for, beside what every call of the source asks for.
-        :raises CallFailed: with the reason why it can't be read on.
-        """
-        token: str | None = None
-        tokens: set[str] = set()
-        # Of this asking alone: another may ask for the same records.
-        seen = self._seen = set()
-        restarted = False
-        while True:
-            try:
-                records, following = await self._page(arguments, token)
-            except CallFailed as failed:
-                if token is None or failed.failure.reason is not Reason.INVALID_REQUEST:
-                    raise
-                if restarted:
-                    raise _because(Reason.PAGE_TOKEN_REJECTED, failed) from failed
-                self._log().warning("page token rejected; begun again", request_id=failed.request_id)
-                token, restarted = None, True
-                tokens.clear()
-                continue
-            self._outcome.pages += 1
-            fresh = [raw for raw in records if not _known(raw, self._source.identity, seen)]
-            self._outcome.records += len(fresh)
-            yield fresh
-            # Let go of before the next page is awaited: held on to, the pages of all targets in flight would be
-            # 20 MB that is cold whenever the next of them is parsed.
-            del records, fresh
-            if following is None:
-                return
-            if following in tokens:
-                text = f"page {self._outcome.pages} names a page that was read before"
-                raise CallFailed(Failure(Reason.PAGE_TOKEN_LOOP, None, text))
-            tokens.add(following)
-            token = following
 
     async def _page(self, arguments: dict[str, Any], token: str | None) -> tuple[list[Any], str | None]:
         started = anyio.current_time()
@@ -116,6 +72,7 @@ class PageReader:
         self, arguments: dict[str, Any], token: str | None
     ) -> tuple[list[Any], str | None]:
         account = self._target.account
+        self._attempt = 0
         credentials = await self._roles.credentials(account, self._slot)
         try:
             answer = await self._retrying(self._ask, credentials, arguments, token)
@@ -125,7 +82,7 @@ class PageReader:
                 fresh = await self._roles.renew(account, self._slot, stale=credentials)
                 answer = await self._retrying(self._ask, fresh, arguments, token)
             elif await self._is_region_off(failed.failure, credentials):
-                raise _because(Reason.REGION_NOT_ENABLED, failed) from failed
+                raise because(Reason.REGION_NOT_ENABLED, failed) from failed
             else:
                 raise
         else:
@@ -135,6 +92,31 @@ class PageReader:
     async def _ask(
         self, credentials: SessionCredentials, arguments: dict[str, Any], token: str | None
     ) -> dict[str, Any]:
+        recorder = self._recorder
+        if recorder is None:
+            return await self._answer(credentials, arguments, token)
+        await recorder.relieve()
+        self._attempt += 1
+        account = self._target.account
+        asked = Asked(
+            self._source.id,
+            account.id,
+            self._target.region,
+            arguments,
+            token,
+            attempt=self._attempt,
+            seq=self._outcome.requests,
+        )
+        secrets = (account.external_id, *credentials.secrets, *self._shared_secrets)
+        with Hearing(recorder, asked, secrets) as hearing:
+            answer = await self._answer(credentials, arguments, token)
+            hearing.page = self._outcome.pages + 1
+        # From here until the page is counted nothing is awaited: what is recorded and what is counted are the same.
+        return answer
+
+    async def _answer(
+        self, credentials: SessionCredentials, arguments: dict[str, Any], token: str | None
+    ) -> dict[str, Any]:
         asked = {CALL_AS: CallAs(credentials, self._target.region), **self._source.arguments, **arguments}
         if token is not None:
             asked[self._source.request_token] = token
@@ -142,19 +124,14 @@ class PageReader:
         try:
             with anyio.fail_after(self._timeout):
                 answer: dict[str, Any] = await self._method(**asked)
-            self._prove_page(answer)
+            prove_page(self._source, answer)
         except CALL_ERRORS as error:
             own = (self._target.account.external_id, token)
             secrets = (*own, *credentials.secrets, *self._shared_secrets)
-            raise call_failed(error, secrets) from error
+            failed = call_failed(error, secrets)
+            self._outcome.throttles += failed.failure.reason is Reason.THROTTLED
+            raise failed from error
         return answer
-
-    def _prove_page(self, answer: dict[str, Any]) -> None:
-        """Take nothing for a page that does not say which records it holds, and whether more follow."""
-        if not isinstance(answer.get(self._source.records_key), list):
-            raise BadResponse(f"an answer without the list {self._source.records_key}")
-        if not isinstance(answer.get(self._source.response_token), str | None):
-            raise BadResponse(f"a {self._source.response_token} that is no text")
 
     async def _is_region_off(self, failure: Failure, credentials: SessionCredentials) -> bool:
         """Say whether the Region is off for this account, by evidence.
@@ -181,23 +158,8 @@ class PageReader:
                 "retry", attempt=state.attempt_number, reason=failure.reason, request_id=error.request_id
             )
 
+    def _begun_again(self, failed: CallFailed) -> None:
+        self._log().warning("page token rejected; begun again", request_id=failed.request_id)
+
     def _log(self) -> Any:
         return log.bind(account=self._target.account.id, region=self._target.region, source=self._source.id)
-
-
-def _because(reason: Reason, failed: CallFailed) -> CallFailed:
-    failure = Failure(reason, failed.failure.error_code, failed.failure.error_message)
-    return CallFailed(failure, request_id=failed.request_id)
-
-
-def _known(raw: Any, identity: str, seen: set[str | bytes]) -> bool:
-    """Say whether this record was seen, by its identity or, where it has none, by all of it; and take note of it."""
-    own = raw.get(identity) if isinstance(raw, dict) else None
-    try:
-        key = own if isinstance(own, str) and own else orjson.dumps(raw, option=orjson.OPT_SORT_KEYS)
-    except orjson.JSONEncodeError:
-        return False  # nested deeper than can be written again: it is counted whenever it comes
-    if key in seen:
-        return True
-    seen.add(key)
-    return False

@@ -8,20 +8,20 @@ parsers, which stumble over what is neither JSON nor XML with whatever exception
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from xml.etree import ElementTree as ET
 
-import orjson
 from aiobotocore.parsers import (
     AioEC2QueryParser,
     AioJSONParser,
     AioQueryParser,
     AioResponseParser,
     AioResponseParserFactory,
+    AioRestJSONParser,
 )
 
+from auditor.aws.bodies import ec2_members, json_members
 from auditor.aws.failures import BadResponse
+from auditor.aws.hearing import hear
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -38,17 +38,11 @@ class JSONParser(AioJSONParser):
 
         :raises BadResponse: where a success is not a JSON object.
         """
+        hear(response)
         status = response["status_code"]
-        if status != _OK:
-            return await _by_botocore(super().parse(response, shape), status)
-        try:
-            parsed = orjson.loads(response["body"])
-        except orjson.JSONDecodeError as error:
-            raise BadResponse(f"a body that is no JSON: {error}") from error
-        if not isinstance(parsed, dict):
-            raise BadResponse(f"a body that is no JSON object but a {type(parsed).__name__}")
-        metadata = {"HTTPStatusCode": status, "RequestId": response["headers"].get("x-amzn-requestid")}
-        return parsed | {"ResponseMetadata": metadata}
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
 
 
 class QueryParser(AioQueryParser):
@@ -59,7 +53,29 @@ class QueryParser(AioQueryParser):
 
         :raises BadResponse: where a success is not the XML that it should be.
         """
+        hear(response)
         return await _by_botocore(super().parse(response, shape), response["status_code"])
+
+
+class RestJSONParser(AioRestJSONParser):
+    """A parser of REST-JSON, whose members all stand in the body where it is called here."""
+
+    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+        """Return the answer's members, or for an error botocore's description of it.
+
+        :raises BadResponse: where a success is not a JSON object.
+        """
+        hear(response)
+        status = response["status_code"]
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
+
+
+def _json(response: Mapping[str, Any]) -> dict[str, Any]:
+    request_id = response["headers"].get("x-amzn-requestid")
+    metadata = {"HTTPStatusCode": response["status_code"], "RequestId": request_id}
+    return json_members(response["body"]) | {"ResponseMetadata": metadata}
 
 
 class EC2Parser(AioEC2QueryParser):
@@ -73,40 +89,14 @@ class EC2Parser(AioEC2QueryParser):
 
         :raises BadResponse: where a success is not the XML that it should be.
         """
+        hear(response)
         status = response["status_code"]
         if status != _OK:
             return await _by_botocore(super().parse(response, shape), status)
-        try:
-            root = ET.fromstring(response["body"])  # noqa: S314 -- expat 2.4.1 and later refuse entity bombs
-        except (ET.ParseError, ValueError, LookupError) as error:
-            raise BadResponse(f"a body that is no XML: {error}") from error
-        if len(root) == 0:
-            raise BadResponse("a body that holds nothing")
-        namespace, brace, _ = root.tag.rpartition("}")
-        members = _members(root, _names(namespace + brace))
+        members = ec2_members(response["body"])
         return members | {
             "ResponseMetadata": {"HTTPStatusCode": status, "RequestId": members.get("requestId")}
         }
-
-
-def _members(element: ET.Element, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is read of an element of EC2's: lists, mappings and texts, by the names of its members."""
-    members: dict[str, Any] = {}
-    for child in element:
-        name = names.get(child.tag)
-        if name is None:
-            continue
-        if name in _EC2_LISTS:
-            members[name] = [_members(item, names) for item in child]
-        else:
-            members[name] = _members(child, names) if len(child) else child.text or ""
-    return members
-
-
-@lru_cache(maxsize=16)
-def _names(namespace: str) -> Mapping[str, str]:
-    """Return the names of the members that are read, by what they are called in this namespace."""
-    return {f"{namespace}{name}": name for name in _EC2_LISTS | _EC2_MEMBERS}
 
 
 async def _by_botocore(parsing: Awaitable[dict[str, Any]], status: int) -> dict[str, Any]:
@@ -133,16 +123,10 @@ class ParserFactory(AioResponseParserFactory):
         return _PARSERS.get(protocol_name) or super().create_parser(protocol_name)
 
 
-_EC2_LISTS = frozenset(
-    "imagesSet snapshotSet volumeSet blockDeviceMapping launchPermission createVolumePermission".split()
-)
-"""The lists of EC2's answers that are read: an empty one looks like an empty text."""
-_EC2_MEMBERS = frozenset(
-    "requestId nextToken imageId name isPublic creationDate lastLaunchedTime imageState ebs snapshotId encrypted "
-    "startTime volumeSize fullSnapshotSizeInBytes storageTier status volumeId group userId organizationArn "
-    "organizationalUnitArn".split()
-)
-"""All else that `auditor.aws.ec2` reads, and what tells of the answer; an image alone has 40 members more."""
-
-_PARSERS: dict[str, AioResponseParser] = {"json": JSONParser(), "query": QueryParser(), "ec2": EC2Parser()}
+_PARSERS: dict[str, AioResponseParser] = {
+    "json": JSONParser(),
+    "query": QueryParser(),
+    "ec2": EC2Parser(),
+    "rest-json": RestJSONParser(),
+}
 """They hold no state: one of each serves every call."""

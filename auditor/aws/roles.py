@@ -5,28 +5,29 @@ Where there is a hub, it is assumed once with the base credentials, and every ot
 
 from __future__ import annotations
 
-import random
 import time
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import structlog
 from botocore.exceptions import ClientError
 
 from auditor.aws.clients import CALL_AS, CallAs
-from auditor.aws.credentials import SessionCredentials
-from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, BadResponse, call_failed
+from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, call_failed
+from auditor.aws.given import MOST_MARGIN, check_account, credentials_of, prove_given, usable_for
+from auditor.aws.hearing import Asked, heard
 from auditor.aws.retrying import Retrying
 from auditor.aws.session_policy import assume_arguments
 from auditor.errors import CallFailed
-from auditor.model import Failure, Reason, shown
+from auditor.model import ASSUME_ROLE, CALLER_IDENTITY, Failure, Reason, shown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
+    from contextlib import AbstractContextManager
 
-    from auditor.aws.clients import Clients
+    from auditor.aws.credentials import SessionCredentials
+    from auditor.aws.hearing import Recorder
     from auditor.aws.slots import Slot
     from auditor.model import Account
 
@@ -40,13 +41,25 @@ CHAINED_LIMIT = 3600
 _SHORTEST = 900
 """Seconds that a session lasts at the least (STS API reference, AssumeRole)."""
 
-_REFRESH_SHARE = (0.1, 0.2)
-"""Which share of a session's life is left when it is refreshed, drawn anew for each so that not all come at once."""
-_MOST_MARGIN = 300.0
-"""Seconds before the end at which any session is refreshed at the latest, jitter apart."""
 
 _OF_THE_BASE = frozenset({Reason.EXPIRED_CREDENTIALS, Reason.CLOCK_SKEW})
 """Refusals that speak of the base credentials or this machine's clock; all others speak of the role."""
+
+
+class Assuming(Protocol):
+    """What roles are assumed with."""
+
+    @property
+    def sts(self) -> Any:
+        """The client of STS, with the base credentials."""
+
+    @property
+    def base_secrets(self) -> tuple[str, ...]:
+        """What must not be shown of them."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What keeps the answers, where they are to be kept."""
 
 
 @dataclass(slots=True)
@@ -79,7 +92,7 @@ class _Asking:
 class Roles:
     """The sessions of every account of a run."""
 
-    def __init__(self, clients: Clients, request_timeout: float, actions: Collection[str] = ()) -> None:
+    def __init__(self, clients: Assuming, request_timeout: float, actions: Collection[str] = ()) -> None:
         """Take what the run calls, which the members' sessions are narrowed to; none leaves them as they are.
 
         :param request_timeout: seconds.
@@ -169,7 +182,7 @@ class Roles:
                 log.warning(
                     "role not refreshed", account=account.id, role=account.role_arn, error=str(failed)
                 )
-                session.refresh_at = time.monotonic() + _MOST_MARGIN / 10
+                session.refresh_at = time.monotonic() + MOST_MARGIN / 10
                 return session.credentials
             if not failed.transient and failed.failure.reason not in _OF_THE_BASE:
                 failed = CallFailed(
@@ -181,10 +194,10 @@ class Roles:
                 session.refused = failed
             session.failed = failed
             raise failed from None
-        session.credentials = _credentials(answer)
-        session.refresh_at = time.monotonic() + _usable_for(answer)
+        session.credentials = credentials_of(answer)
+        session.refresh_at = time.monotonic() + usable_for(answer)
         try:
-            _check_account(account, answer)
+            check_account(account, answer)
         except CallFailed as wrong:
             session.credentials, session.refused = None, wrong
             raise
@@ -216,8 +229,7 @@ class Roles:
     ) -> dict[str, Any]:
         async def once() -> dict[str, Any]:
             try:
-                with anyio.fail_after(self._timeout):
-                    return await function(argument)
+                return await function(argument)
             except CALL_ERRORS as error:
                 raise call_failed(error, secrets) from error
 
@@ -259,42 +271,29 @@ class Roles:
         asked = assume_arguments(asking.account, duration, asking.account.actions or self._actions)
         if asking.by is not None:
             asked[CALL_AS] = CallAs(asking.by, self._clients.sts.meta.region_name)
-        answer: dict[str, Any] = await self._clients.sts.assume_role(**asked)
-        keys = answer.get("Credentials") or {}
-        missing = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"} - {
-            k for k, v in keys.items() if v
-        }
-        if missing or not (answer.get("AssumedRoleUser") or {}).get("Arn"):
-            raise BadResponse("an answer to AssumeRole without credentials or without the role's ARN")
+        shown_to_all = {name: value for name, value in asked.items() if name not in ("ExternalId", CALL_AS)}
+        this = Asked(ASSUME_ROLE, asking.account.id, None, shown_to_all, holds_credentials=True)
+        secrets = (*self._secrets(asking.account), *(asking.by.secrets if asking.by else ()))
+        with self._heard(this, secrets):
+            with anyio.fail_after(self._timeout):
+                answer: dict[str, Any] = await self._clients.sts.assume_role(**asked)
+            prove_given(answer)
         return answer
 
     async def _identity_of(self, credentials: SessionCredentials) -> dict[str, Any]:
         sts = self._clients.sts
-        answer: dict[str, Any] = await sts.get_caller_identity(
-            **{CALL_AS: CallAs(credentials, sts.meta.region_name)}
-        )
+        this = Asked(CALLER_IDENTITY, None, None)
+        with self._heard(this, (*credentials.secrets, *self._clients.base_secrets)):
+            with anyio.fail_after(self._timeout):
+                answer: dict[str, Any] = await sts.get_caller_identity(
+                    **{CALL_AS: CallAs(credentials, sts.meta.region_name)}
+                )
         return answer
 
+    def _heard(self, asked: Asked, secrets: tuple[str | None, ...]) -> AbstractContextManager[object]:
+        def taken_for(error: BaseException) -> Failure:
+            if isinstance(error, CALL_ERRORS):
+                return call_failed(error, secrets).failure
+            return Failure(Reason.INTERRUPTED, type(error).__name__)
 
-def _credentials(answer: dict[str, Any]) -> SessionCredentials:
-    keys = answer["Credentials"]
-    return SessionCredentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-
-
-def _usable_for(answer: dict[str, Any]) -> float:
-    """Return the seconds after which a session is refreshed; endless where its end makes no sense here."""
-    expiration: datetime = answer["Credentials"]["Expiration"]
-    life = (expiration - datetime.now(UTC)).total_seconds()
-    if life <= 0:
-        return float("inf")  # the clocks differ: AWS will say when it has expired
-    share = random.uniform(*_REFRESH_SHARE)  # noqa: S311 -- spreads load, guards nothing
-    return life - min(life * share, _MOST_MARGIN * (1 + share))
-
-
-def _check_account(account: Account, answer: dict[str, Any]) -> None:
-    """Compare the account that was assumed with the one that was planned, before anything is read in it."""
-    arn = str(answer["AssumedRoleUser"]["Arn"])
-    found = [*arn.split(":"), "", "", "", "", ""][4]
-    if found != account.id:
-        text = f"the role assumed is of account {shown(found)[:40] or 'unknown'}, not of {account.id}"
-        raise CallFailed(Failure(Reason.WRONG_ACCOUNT, None, text))
+        return heard(self._clients.recorder, asked, secrets, taken_for)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +44,8 @@ class Config:
     """The line of each policy that is named, by its id."""
     policies_line: int = 1
     """The line of `policies`; the first one where the file does not have it."""
+    document: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the file says of the audit itself, its environment filled in: without ExternalIds, history, destinations."""
 
     def line_of_policy(self, policy: str) -> int:
         """Return where in the file a policy is set, or where it would be."""

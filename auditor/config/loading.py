@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,6 +33,7 @@ from auditor.config.entries import (
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
 from auditor.config.history import check_history, history_of
+from auditor.config.hub import hub_of
 from auditor.config.nodes import Child, ListNode, MappingNode
 from auditor.config.organization import check_organization, organization_of
 from auditor.config.own import (
@@ -47,7 +49,7 @@ from auditor.config.regions import check_regions
 from auditor.config.settings import Limits
 from auditor.config.text import nearest, quoted
 from auditor.config.tree import read_tree
-from auditor.config.values import kind_of, plain
+from auditor.config.values import kind_of, of_the_audit, plain
 from auditor.config.wording import distinct, tell
 
 if TYPE_CHECKING:
@@ -125,10 +127,11 @@ def load_config(
         waivers=waivers,
         accepted_gaps=accepted_gaps,
         organization=organization,
-        destinations=destinations,
+        destinations=tuple(replace(each, hub=hub_of(document.defaults)) for each in destinations),
         policy_lines=_policy_lines(root.node),
         policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
         history=history_of(document, path),
+        document=of_the_audit(root.node),
     )
 
 

@@ -30,6 +30,30 @@ def plain(node: Node, *, null: object = _UNUSABLE) -> Any:
     return {key: plain(child.node, null=null) for key, child in node.children.items()}
 
 
+def of_the_audit(root: MappingNode) -> dict[str, Any]:
+    """Return what the file says of the audit itself, as the file could say it.
+
+    That is without ExternalIds, and without where anything is remembered or sent.
+    """
+    told: dict[str, Any] = _escaped(plain(root, null=None))
+    for name in ("history", "destinations"):
+        told.pop(name, None)
+    for level in (told.get("defaults"), told.get("organization"), *(told.get("accounts") or ())):
+        if isinstance(level, dict):
+            for name in SECRET_KEYS:
+                level.pop(name, None)
+    return told
+
+
+def _escaped(value: Any) -> Any:
+    """Return `value` with what would read the environment again written so that it does not."""
+    if isinstance(value, str):
+        return value.replace("${", "$${")
+    if isinstance(value, list):
+        return [_escaped(item) for item in value]
+    return {key: _escaped(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
 def find(root: Child, loc: Sequence[str | int]) -> tuple[Child, int]:
     """Return the deepest child on the way along `loc`, and how many steps of it were there.
 

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from auditor.delivery.appending import FLAGS, append
 from auditor.errors import SinkError
 from auditor.formats import encoded_line
 from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from io import FileIO
     from pathlib import Path
 
     from auditor.history import Due
@@ -37,33 +36,13 @@ class DeadLetters:
         """
         lines = b"".join(encoded_line(_line(destination, due, why, at)) for due, why in refused)
         try:
-            with self.path.open("a+b", buffering=0) as file:
-                _add(file, lines)
-            folder = os.open(self.path.parent, os.O_RDONLY)
+            descriptor = os.open(self.path, FLAGS, 0o666)
             try:
-                os.fsync(folder)
+                append(descriptor, self.path, lines)
             finally:
-                os.close(folder)
+                os.close(descriptor)
         except OSError as error:
             raise SinkError(f"{shown(str(self.path))}: {error.strerror or error}") from error
-
-
-def _add(file: FileIO, lines: bytes) -> None:
-    """Add these lines wholly, or not at all, and never to a line that a dying process has left half written."""
-    end = file.seek(0, os.SEEK_END)
-    if end:
-        file.seek(end - 1)
-        if file.read(1) != b"\n":
-            lines = b"\n" + lines
-    try:
-        rest = memoryview(lines)
-        while rest:
-            rest = rest[file.write(rest) :]
-        os.fsync(file.fileno())
-    except OSError:
-        with suppress(OSError):
-            file.truncate(end)
-        raise
 
 
 def _line(destination: str, due: Due, why: str, at: str) -> dict[str, Any]:

@@ -21,12 +21,14 @@ class Damaged(ValueError):  # noqa: N818 -- the state of what was read
 
 def storable(text: str) -> str:
     """Return `text` with what no database takes written as its escape."""
+    if is_storable(text):
+        return text
     return _UNSTORABLE.sub(lambda match: rf"\u{ord(match[0]):04x}", text)
 
 
 def is_storable(text: str) -> bool:
     """Say whether every database gives `text` back as it is."""
-    return _UNSTORABLE.search(text) is None
+    return (text.isascii() and "\0" not in text) or _UNSTORABLE.search(text) is None
 
 
 def document(finding: Finding) -> bytes:
@@ -43,21 +45,28 @@ def read_finding(body: bytes) -> Finding:
     :raises Damaged: where it is none.
     """
     try:
-        told: dict[str, Any] = orjson.loads(body)
-        waiver, cost, resolution = told["waiver"], told["cost"], told["resolution"]
-        return Finding(
-            **told
-            | {
-                "severity": Severity(told["severity"]),
-                "status": Status(told["status"]),
-                "controls": tuple(Control(**each) for each in told["controls"]),
-                "cost": cost and Cost(**cost),
-                "waiver": waiver and Waived(**waiver),
-                "resolution": resolution and read_resolution(**resolution),
-            }
-        )
+        return finding_of_document(orjson.loads(body))
     except (ValueError, TypeError, KeyError) as error:
         raise Damaged("no finding") from error
+
+
+def finding_of_document(told: Mapping[str, Any]) -> Finding:
+    """Return the finding that such a document tells of; what else stands in it is left out.
+
+    :raises ValueError, TypeError, KeyError: where it tells of none.
+    """
+    waiver, cost, resolution = told["waiver"], told["cost"], told["resolution"]
+    return Finding(
+        **{each.name: told[each.name] for each in fields(Finding)}
+        | {
+            "severity": Severity(told["severity"]),
+            "status": Status(told["status"]),
+            "controls": tuple(Control(**each) for each in told["controls"]),
+            "cost": cost and Cost(**cost),
+            "waiver": waiver and Waived(**waiver),
+            "resolution": resolution and read_resolution(**resolution),
+        }
+    )
 
 
 def read_status(text: str) -> Status:

@@ -42,7 +42,7 @@ class History:
     def begin(self, run: Begun) -> OpenRun:
         """Begin a run, or go on with the one of this id.
 
-        :raises UsageError: where that has finished, or another has begun since, or the history fails already.
+        :raises UsageError: where another has begun since, it goes on and is not known, or the history fails already.
         """
         try:
             return OpenRun(self.database.transaction, run)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from auditor.history import life, statements
 from auditor.history.batches import write
@@ -15,8 +15,8 @@ from auditor.history.changes import Changes
 from auditor.history.documents import read_finding, read_resolution, read_status
 from auditor.history.life import OPEN, Known
 from auditor.history.outbox import Sending
-from auditor.history.tables import findings, runs
-from auditor.model import Finding, Status, Verdict, event_id
+from auditor.history.tables import findings, runs, verdicts
+from auditor.model import Finding, Status, Verdict, as_found, event_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,15 +38,17 @@ class OpenRun:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], run: Begun) -> None:
         """Begin the run, or go on with it where it has begun before.
 
-        :raises UsageError: where it has finished, another has begun since, or it goes on and is not known.
+        :raises UsageError: where another has begun since, or it goes on and is not known.
         """
         self._transaction = transaction
         self._run = run
         with transaction() as connection:
-            self._sequence = statements.begun(connection, run)
+            self._sequence, self._finished = statements.begun(connection, run)
             last = connection.scalar(select(func.max(findings.c.id)))
             self._next_finding = 1 + (last or 0)
             self._sending = Sending(connection, run.run_id, run.destinations)
+            self.evidence_before = statements.evidence_before(connection, self._sequence)
+            """The run before that kept evidence, by its id, and what that is known by; None where there was none."""
 
     # What was found
 
@@ -76,13 +78,9 @@ class OpenRun:
             was = None if row is None else read_status(row.status)
             again = row is not None and row.found_run == self._sequence
             status = was if again and was is not None else life.found(was)
-            seen[known_as] = told = replace(
-                finding,
-                status=status,
-                event_id=event_id(known_as, self._run.run_id, status),
-                first_seen=self._run.started_at if row is None else row.first_seen,
-                resolution=None,
-            )
+            event = event_id(known_as, self._run.run_id, status)
+            first_seen = self._run.started_at if row is None else row.first_seen
+            seen[known_as] = told = as_found(finding, event, status, first_seen)
             digest = self._run.policies[finding.policy].digest
             if row is None or was is None:
                 changes.new(self._next_finding, told, digest)
@@ -210,19 +208,26 @@ class OpenRun:
             self._sending.post(connection, events)
 
     def finish(
-        self, record: Mapping[str, Any], coverage: Iterable[Mapping[str, Any]], events: Sequence[Event] = ()
+        self,
+        record: Mapping[str, Any],
+        coverage: Iterable[Mapping[str, Any]],
+        events: Sequence[Event] = (),
+        evidence: str | None = None,
     ) -> None:
-        """End the run.
+        """End the run; one that died after its end, while it delivered, has said its last by then.
 
         :param record: run.json.
         :param coverage: its coverage lines, `Ledger.lines()`.
         :param events: the last that are to be sent of it.
+        :param evidence: what its evidence is known by, where it kept any.
         """
         with self._transaction() as connection:
+            connection.execute(delete(verdicts).where(verdicts.c.run == self._sequence))
             rest = filter(None, (self._verdict(line) for line in coverage))
             while batch := list(islice(rest, statements.AT_ONCE)):
                 write(connection, statements.DECIDED, batch)
-            self._sending.post(connection, events)
+            if not self._finished:
+                self._sending.post(connection, events)
             connection.execute(
                 update(runs)
                 .where(runs.c.sequence == self._sequence)
@@ -233,7 +238,15 @@ class OpenRun:
                     coverage_percent=record["coverage_percent"],
                     coverage_percent_after_accepted=record["coverage_percent_after_accepted"],
                     exit_code=record["exit_code"],
+                    evidence=evidence,
                 )
+            )
+
+    def exits_with(self, exit_code: int) -> None:
+        """Note how the run ends after all: what it could not deliver is known only once it has finished."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(runs).where(runs.c.sequence == self._sequence).values(exit_code=exit_code)
             )
 
     def _verdict(self, line: Mapping[str, Any]) -> dict[str, Any] | None:

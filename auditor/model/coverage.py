@@ -51,6 +51,8 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     DEPENDENCY_FAILED = "dependency-failed"
     """What says which ids to ask for could not be read."""
+    NOT_RECORDED = "not-recorded"
+    """Of a replay: the evidence holds no answer to what was asked."""
     INTERNAL_ERROR = "internal-error"
 
 
@@ -82,4 +84,6 @@ class Outcome:
     requests: int = 0
     """Calls of the target's own source, retries included."""
     retries: int = 0
+    throttles: int = 0
+    """Answers by which AWS asked for fewer calls."""
     duration_s: float = 0.0

@@ -22,7 +22,8 @@ IMAGE_PERMISSIONS = "ec2:DescribeImageAttribute"
 SNAPSHOT_PERMISSIONS = "ec2:DescribeSnapshotAttribute"
 """The sources of facts about a record."""
 
-ASKED_BESIDES = ("account:ListRegions", "lightsail:GetRegions")
+LIST_REGIONS, GET_REGIONS = "account:ListRegions", "lightsail:GetRegions"
+ASKED_BESIDES = (LIST_REGIONS, GET_REGIONS)
 """What an account is asked that is no source: which Regions it has enabled, where one refuses, and which there are."""
 
 LIST_ACCOUNTS = "organizations:ListAccounts"
@@ -34,6 +35,8 @@ ORGANIZATION_ACTIONS = (LIST_ACCOUNTS, LIST_ACCOUNTS_OF_UNIT, LIST_UNITS, LIST_R
 """What an organisation is read with."""
 
 ASSUME_ROLE = "sts:AssumeRole"
+CALLER_IDENTITY = "sts:GetCallerIdentity"
+"""What STS is asked."""
 NOT_OF_AN_ACCOUNT = (*ORGANIZATION_ACTIONS, ASSUME_ROLE)
 """What stands as the source of the target that tells why an organisation could not be read."""
 

@@ -22,6 +22,7 @@ from auditor.errors import UsageError
 from auditor.model import EXPORT_RECORDS, Account, Failure, Outcome, Place, Reason
 
 HERE = Path("run/checkpoint.jsonl")
+GATES = {"fail_on": "new:high", "min_coverage": 90, "max_unjudged": 5}
 HEADER = Header(
     run_id="20261125T010000Z-00000000",
     started_at="2026-11-25T01:00:00Z",
@@ -30,11 +31,14 @@ HEADER = Header(
     history=None,
     policies={"stuck-export": "a"},
     filters={"policies": [], "accounts": ["111122223333"], "regions": []},
+    gates=GATES,
     formats=[("json", "/out/\udcfe.json", None)],
     resumed_at=["2026-11-25T02:00:00Z"],
 )
 OUTCOMES = {
-    EXPORT_RECORDS: Outcome(pages=2, records=7, requests=3, retries=1, duration_s=0.5, unjudged={"p": 1}),
+    EXPORT_RECORDS: Outcome(
+        pages=2, records=7, requests=3, retries=1, throttles=1, duration_s=0.5, unjudged={"p": 1}
+    ),
     "ec2:DescribeImages": Outcome(failure=Failure(Reason.THROTTLED, "Throttling", "slow down")),
 }
 COUNTS = Counts(7, Counter({"Odd": 2}), Counter({"p": 1}), 1)
@@ -73,6 +77,13 @@ def test_what_was_done_comes_back_as_it_was() -> None:
         {"filters": []},
         {"filters": {"x": []}},
         {"filters": {"policies": 5, "accounts": [], "regions": []}},
+        {"gates": None},
+        {"gates": {}},
+        {"gates": GATES | {"fail_on": "often"}},
+        {"gates": GATES | {"fail_on": 5}},
+        {"gates": GATES | {"min_coverage": "90"}},
+        {"gates": GATES | {"min_coverage": 101}},
+        {"gates": GATES | {"max_unjudged": -1}},
         {"formats": [5]},
         {"formats": [["json"]]},
         {"resumed_at": 7},

@@ -13,7 +13,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from auditor.audit import RunOptions, audit
-from auditor.aws import roles
+from auditor.aws import given
 from auditor.inventory import Filters
 from auditor.simulator.estate import Estate
 from auditor.simulator.faults import Fault, FaultKind
@@ -182,7 +182,7 @@ def test_a_session_is_refreshed_early_and_not_at_the_moment_of_all_others() -> N
     def usable_for(life: float) -> set[float]:
         expiration = datetime.now(UTC) + timedelta(seconds=life)
         answer = {"Credentials": {"Expiration": expiration}}
-        return {roles._usable_for(answer) for _ in range(50)}
+        return {given.usable_for(answer) for _ in range(50)}
 
     hour, short, past = usable_for(3600), usable_for(10), usable_for(-60)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auditor.aws import ec2, parsing
+from auditor.aws import bodies, ec2
 
 
 class Noting(dict[str, Any]):
@@ -28,4 +28,4 @@ def test_every_member_that_is_read_is_kept_by_the_parser(read: Any) -> None:
     asked: set[str] = set()
     read(Noting(asked))
     assert asked
-    assert asked <= parsing._EC2_MEMBERS | parsing._EC2_LISTS
+    assert asked <= bodies._EC2_MEMBERS | bodies._EC2_LISTS

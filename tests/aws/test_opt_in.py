@@ -46,7 +46,8 @@ class AccountClient(SimpleNamespace):
 
 
 def enabled(client: AccountClient) -> EnabledRegions:
-    return EnabledRegions(SimpleNamespace(account=client), 5.0)  # type: ignore[arg-type]
+    clients = SimpleNamespace(account=client, recorder=None, base_secrets=())
+    return EnabledRegions(clients, 5.0)  # type: ignore[arg-type]
 
 
 def slot() -> Slot:
@@ -92,9 +93,11 @@ async def test_lightsails_word_is_its_names_or_a_failure() -> None:
     async def nothing(**_: Any) -> dict[str, Any]:
         return {}
 
-    told: Any = SimpleNamespace(lightsail=SimpleNamespace(get_regions=names))
-    assert await published_regions(told, KEY, 5.0) == {"us-east-1"}
-    untold: Any = SimpleNamespace(lightsail=SimpleNamespace(get_regions=nothing))
+    told: Any = SimpleNamespace(lightsail=SimpleNamespace(get_regions=names), recorder=None, base_secrets=())
+    assert await published_regions(told, ACCOUNT, KEY, 5.0) == {"us-east-1"}
+    untold: Any = SimpleNamespace(
+        lightsail=SimpleNamespace(get_regions=nothing), recorder=None, base_secrets=()
+    )
     with pytest.raises(CallFailed) as failed:
-        await published_regions(untold, KEY, 5.0)
+        await published_regions(untold, ACCOUNT, KEY, 5.0)
     assert failed.value.failure.reason is Reason.BAD_RESPONSE

@@ -97,3 +97,7 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
     """Return a whole answer."""
     lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+HAS_IT = http(200, b"", 'ETag: "d41d8cd98f00b204e9800998ecf8427e"')
+"""What S3 answers once it has an object."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,6 +75,18 @@ def test_a_token_that_no_header_may_hold_is_told_before_anything_is_sent(token: 
     with pytest.raises(UsageError, match="siem: the token is no text of one line in ASCII") as caught:
         made("splunk-hec", {"token": token}, url="https://splunk.example.com")
     assert token not in str(caught.value)
+
+
+async def test_an_event_in_ocsf_has_its_own_time(post: Post) -> None:
+    post.fill([finding(1, observed_at="2026-11-25T01:00:00Z")])
+    async with receiving(_collector) as receiver:
+        await post.send(_splunk(receiver.url, format="ocsf"))
+
+    (told,) = (json.loads(line) for asked in receiver.asked for line in asked.body.splitlines())
+    assert told["time"] == datetime.fromisoformat(post.nights.started(1)).timestamp()
+    assert told["time"] * 1_000 == told["event"]["time"]
+    assert told["event"]["class_uid"] == 2003
+    assert told["fields"]["event_id"] == told["event"]["metadata"]["uid"]
 
 
 async def test_an_index_that_is_not_allowed_loses_nothing(post: Post) -> None:

@@ -21,6 +21,9 @@ class Receiver:
         self.status = TAKEN
         self.asked = 0
         """Requests, those that were refused included."""
+        self.reached, self.answers = threading.Event(), threading.Event()
+        """Set at the first request; while the second is not set, no request is answered."""
+        self.answers.set()
         self.events: list[dict[str, Any]] = []
         receiver = self
 
@@ -28,6 +31,10 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.asked += 1
+                receiver.reached.set()
+                if not receiver.answers.is_set():
+                    receiver.answers.wait(20)
+                    return
                 if receiver.status == TAKEN:
                     receiver.events += map(json.loads, body.splitlines())
                 self.send_response(receiver.status)
@@ -51,6 +58,7 @@ class Receiver:
         try:
             yield self
         finally:
+            self.answers.set()
             self._server.shutdown()
             thread.join()
             self._server.server_close()

@@ -60,7 +60,7 @@ def test_a_store_of_a_newer_auditor_is_refused_and_left_as_it_is(nights: Nights,
 
     for use in (lambda: _open(store), lambda: opened_to_read(store).__enter__()):
         with pytest.raises(
-            UsageError, match=r"made by a newer auditor \(its version is r0009, .* here r0001\)"
+            UsageError, match=r"made by a newer auditor \(its version is r0009, .* here r0002\)"
         ):
             use()
 
