@@ -111,6 +111,7 @@ def _audit(name: str, *words: str, module: str = "auditor") -> Candidate:
 
 AUDIT = _audit("auditor run")
 AUDIT_KEEPING = _audit("auditor run --evidence", "--evidence")
+AUDIT_REPORTING = _audit("auditor run -f html", "-f", "html")
 AUDIT_JOINED = _audit("auditor run, joined")
 AUDIT_UNCHECKED = _audit("auditor run, no checkpoint", module="bench.unchecked")
 FLOOR = _script("floor: aiohttp, SigV4, orjson", "bench.floor")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.afterwards import replay, report
 from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, AUDIT_KEEPING, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
 from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
@@ -219,4 +220,6 @@ SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "checkpoints": checkpoints,
     "nightly": nightly,
     "history": history,
+    "report": report,
+    "replay": replay,
 }

@@ -17,11 +17,27 @@ class Sizes:
     """Accounts of the organisation that is listed."""
     findings: int
     """That go through the history."""
+    reported: int
+    """In the report."""
     net: bool
     """Whether starting up is measured and subtracted: of a few pages nothing would be left but noise."""
 
 
 FULL = Sizes(
-    accounts=100, slow_accounts=10, memory_accounts=(50, 800), listed=5000, findings=100_000, net=True
+    accounts=100,
+    slow_accounts=10,
+    memory_accounts=(50, 800),
+    listed=5000,
+    findings=100_000,
+    reported=10_000,
+    net=True,
 )
-QUICK = Sizes(accounts=3, slow_accounts=1, memory_accounts=(2, 8), listed=50, findings=4_000, net=False)
+QUICK = Sizes(
+    accounts=3,
+    slow_accounts=1,
+    memory_accounts=(2, 8),
+    listed=50,
+    findings=4_000,
+    reported=200,
+    net=False,
+)

@@ -59,7 +59,6 @@ class PageReader(Paging):
         self._target = target
         self._slot = slot
         self._timeout = request_timeout
-        self._retrying = Retrying(slot, self._before_retry)
 
     async def _page(self, arguments: dict[str, Any], token: str | None) -> tuple[list[Any], str | None]:
         started = anyio.current_time()
@@ -74,13 +73,15 @@ class PageReader(Paging):
         account = self._target.account
         self._attempt = 0
         credentials = await self._roles.credentials(account, self._slot)
+        # Made for each page: kept, the two would hold each other, and all that was seen, until a collection.
+        retrying = Retrying(self._slot, self._before_retry)
         try:
-            answer = await self._retrying(self._ask, credentials, arguments, token)
+            answer = await retrying(self._ask, credentials, arguments, token)
         except CallFailed as failed:
             code = failed.failure.error_code
             if code in EXPIRED_CODES or (code == _EC2_EXPIRED and self._source.service == "ec2"):
                 fresh = await self._roles.renew(account, self._slot, stale=credentials)
-                answer = await self._retrying(self._ask, fresh, arguments, token)
+                answer = await retrying(self._ask, fresh, arguments, token)
             elif await self._is_region_off(failed.failure, credentials):
                 raise because(Reason.REGION_NOT_ENABLED, failed) from failed
             else:
