@@ -8,7 +8,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import LedgerError
-from auditor.model import EXPORT_RECORDS, NOT_OF_AN_ACCOUNT, Failure, Outcome, Reason, Target, Verdict
+from auditor.model import (
+    EXPORT_RECORDS,
+    NOT_OF_AN_ACCOUNT,
+    UNREAD,
+    Failure,
+    Outcome,
+    Reason,
+    Target,
+    Verdict,
+    gap_id,
+    shared_failures,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -17,11 +28,10 @@ if TYPE_CHECKING:
 
 SCHEMA = "auditor.coverage/1"
 
-_GAPS = frozenset({Verdict.PARTIAL, Verdict.FAILED})
 _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 
 
-_COUNTS = ("pages", "records", "requests", "retries", "duration_s")
+_COUNTS = ("pages", "records", "requests", "retries", "throttles", "duration_s")
 """What an outcome tells in numbers."""
 _NUMBERS = array("f", [0.0])
 """Of four bytes: whole numbers are exact to `_EXACT`, and an hour to a quarter of a millisecond."""
@@ -74,24 +84,24 @@ class _Place:
         told[Verdict.COMPLETE] += self._settled.bit_count() - len(others)
         return told
 
-    def failures(self) -> Iterator[tuple[Target, Outcome]]:
-        """Yield its targets that were not read to their end, in the order of its sources."""
-        for at, outcome in sorted((self._others or {}).items()):
-            if outcome.failure is not None:
-                yield Target(self.sources[at], self.account, self.region), outcome
+    def others(self) -> Iterator[tuple[Target, Outcome]]:
+        """Yield its targets that numbers don't tell of, in the order of its sources."""
+        for at in sorted(self._others or ()):
+            yield Target(self.sources[at], self.account, self.region), self.outcome(at)
 
     def outcome(self, at: int) -> Outcome:
         """Return the outcome of a source that is settled."""
         if self._others is not None and at in self._others:
             return self._others[at]
         *counts, duration_s = self._counts[at * len(_COUNTS) : (at + 1) * len(_COUNTS)]
-        pages, records, requests, retries = map(int, counts)
+        pages, records, requests, retries, throttles = map(int, counts)
         return Outcome(
             Verdict.COMPLETE,
             pages=pages,
             records=records,
             requests=requests,
             retries=retries,
+            throttles=throttles,
             duration_s=duration_s,
         )
 
@@ -154,7 +164,7 @@ class Ledger:
         self.settled += 1
         self.requests += outcome.requests
         self.verdicts[outcome.verdict] += 1
-        if failure is not None and outcome.verdict in _GAPS:
+        if failure is not None and outcome.verdict in UNREAD:
             outcome.accepted = self._accept(target, failure)
             self.accepted += outcome.accepted is not None
         place.settle(at, outcome)
@@ -203,7 +213,9 @@ class Ledger:
     def failures(self) -> Iterator[tuple[Target, Outcome]]:
         """Yield each target that is settled and not complete, with its outcome, in the order of the plan."""
         for place in self._places.values():
-            yield from place.failures()
+            yield from (
+                (target, outcome) for target, outcome in place.others() if outcome.failure is not None
+            )
 
     def accounts(self) -> frozenset[str]:
         """Return the ids of the accounts that have a target of their own."""
@@ -228,7 +240,15 @@ class Ledger:
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield the coverage line of each settled target, in the order of the plan."""
-        return (_line(target, outcome) for target, outcome in self.settled_lines())
+        return self._lines(self.settled_lines())
+
+    def lines_of_gaps(self) -> Iterator[dict[str, Any]]:
+        """Yield those of them that may tell of a gap: not all lines of a large plan have to be made for them."""
+        return self._lines(each for place in self._places.values() for each in place.others())
+
+    def _lines(self, settled: Iterable[tuple[Target, Outcome]]) -> Iterator[dict[str, Any]]:
+        alike = shared_failures(self.failures())
+        return (_line(target, outcome, alike) for target, outcome in settled)
 
 
 def dependency_failed(reason: str, error_code: str | None) -> Failure:
@@ -248,8 +268,12 @@ def _verdict(outcome: Outcome, failure: Failure | None) -> Verdict:
     return Verdict.SKIPPED if failure.reason in _PROVED_EMPTY else Verdict.FAILED
 
 
-def _line(target: Target, outcome: Outcome) -> dict[str, Any]:
+def _line(target: Target, outcome: Outcome, alike: frozenset[Failure]) -> dict[str, Any]:
     failure = outcome.failure
+    gap = None
+    if failure is not None and outcome.verdict in UNREAD:
+        alone = failure not in alike
+        gap = gap_id(target.account.id if alone else None, target.source if alone else None, failure.reason)
     return {
         "schema": SCHEMA,
         "source": target.source,
@@ -266,5 +290,7 @@ def _line(target: Target, outcome: Outcome) -> dict[str, Any]:
         "records": outcome.records,
         "requests": outcome.requests,
         "retries": outcome.retries,
+        "throttles": outcome.throttles,
         "duration_s": round(outcome.duration_s, 3),
+        "gap_id": gap,
     }

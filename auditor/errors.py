@@ -13,6 +13,7 @@
     ├── Unjudgeable           a policy can't judge a record
     │   ├── UnusableField     a field that it needs is missing or of another type
     │   └── UnknownFact       a fact that it needs could not be looked up
+    ├── Untellable            an event does not say what a destination's form needs: a dead letter
     ├── EvidenceFault         stored evidence is not what it should be: exit 1
     ├── SinkError             findings or the ledger could not be written: exit 4
     └── LedgerError           planned and accounted for differ, which is a bug: exit 5
@@ -117,6 +118,10 @@ class UnknownFact(Unjudgeable):
         super().__init__(f"not known: {source or 'not asked for'}" + (f", {reason}" if reason else ""))
         self.source = source
         self.reason = reason
+
+
+class Untellable(AuditorError):  # noqa: N818 -- says what is wrong with the event
+    """An event does not say what is needed to tell it in the form that its destination asks for."""
 
 
 class EvidenceFault(AuditorError):  # noqa: N818 -- what is wrong with it, not with this program

@@ -18,7 +18,7 @@ def _no_aws_of_this_machine(
 ) -> None:
     """No test reads the credentials or settings of whoever runs it."""
     for name in list(os.environ):
-        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+        if name.startswith(("AWS_", "OTEL_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     nowhere: Path = tmp_path_factory.getbasetemp() / "no-aws-config"
     monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere))

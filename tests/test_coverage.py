@@ -8,12 +8,22 @@ from hypothesis import strategies as st
 
 from auditor.coverage import Ledger
 from auditor.errors import LedgerError
-from auditor.model import EXPORT_RECORDS, LIST_ACCOUNTS, Account, Failure, Outcome, Reason, Target, Verdict
+from auditor.model import (
+    EXPORT_RECORDS,
+    LIST_ACCOUNTS,
+    Account,
+    Failure,
+    Outcome,
+    Reason,
+    Target,
+    Verdict,
+    gap_id,
+)
 
-# DESIGN.md, "Run folder": a coverage line.
+# DESIGN.md, "Run folder": a coverage line, and after it the fields that were added since.
 FIELDS = (
     "schema source account_id account_name region verdict reason error_code error_message accepted unjudged "
-    "pages records requests retries duration_s"
+    "pages records requests retries throttles duration_s gap_id"
 ).split()
 
 PROVED_EMPTY = {Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED}
@@ -125,14 +135,22 @@ def test_a_line_has_exactly_the_fields_of_the_schema_null_where_unknown() -> Non
         "records": 0,
         "requests": 1,
         "retries": 0,
+        "throttles": 0,
         "duration_s": 0.0,
+        "gap_id": None,
     }
 
 
 def test_a_line_tells_what_was_done_and_why_no_more() -> None:
     ledger = Ledger([target()])
     outcome = Outcome(
-        unjudged={"stuck-export": 2}, pages=3, records=120, requests=9, retries=5, duration_s=1.23456
+        unjudged={"stuck-export": 2},
+        pages=3,
+        records=120,
+        requests=9,
+        retries=5,
+        throttles=4,
+        duration_s=1.23456,
     )
     failure = Failure(Reason.THROTTLED, "ThrottlingException", "Rate exceeded")
     ledger.settle(target(), outcome, failure)
@@ -147,9 +165,11 @@ def test_a_line_tells_what_was_done_and_why_no_more() -> None:
         "records": 120,
         "requests": 9,
         "retries": 5,
+        "throttles": 4,
         "duration_s": 1.235,
     }
     assert line == line | told
+    assert line["gap_id"] == gap_id("000000000000", EXPORT_RECORDS, "throttled")
     assert list(line) == FIELDS
 
 

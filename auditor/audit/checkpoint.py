@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SCHEMA = "auditor.checkpoint/1"
+SCHEMA = "auditor.checkpoint/2"
 _A_SECOND = 1.0
 """Between two flushes to the disk: so much is done again at the most, beside what was in flight."""
 
@@ -48,6 +48,8 @@ class Header:
     policies: Mapping[str, str]
     """The digest of each policy's settings and code."""
     filters: Mapping[str, list[str]]
+    gates: Mapping[str, Any]
+    """What decides whether it fails: a run that goes on may be given others."""
     formats: list[tuple[str, str | None, str | None]]
     """Name, path and variant of each."""
     resumed_at: list[str]
@@ -154,6 +156,7 @@ def _told(outcome: Outcome) -> dict[str, Any]:
         "records": outcome.records,
         "requests": outcome.requests,
         "retries": outcome.retries,
+        "throttles": outcome.throttles,
         "duration_s": outcome.duration_s,
         "unjudged": outcome.unjudged,
         "failure": failure and [failure.reason, failure.error_code, failure.error_message],

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore import __version__ as botocore_version
 
 from auditor.audit.books import balance_of
+from auditor.audit.delivering import undelivered
 from auditor.audit.record import Condition, Result, conditions, run_record
 from auditor.aws.regions import lightsail_regions
 from auditor.delivery import DeadLetters, gap_events, run_event
 from auditor.inventory import compared
 from auditor.model import rfc3339
+from auditor.telemetry import now
 from auditor.waivers import Looked, log_report, report
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from auditor.audit.remembering import Memory
     from auditor.audit.stopping import Stopping
     from auditor.audit.writing import Writer
+    from auditor.delivery import Report
+    from auditor.telemetry import Telemetry
 
 
 _LAST_SENDING = timedelta(seconds=1)
@@ -38,6 +42,8 @@ class Audited:
     books: Books
     published: frozenset[str] | None
     """The Regions that Lightsail says it has; None where it did not say."""
+    keeper: Keeper | None = None
+    """What has kept the answers, where they were kept."""
 
 
 async def close(
@@ -45,14 +51,14 @@ async def close(
     writer: Writer,
     stopping: Stopping,
     memory: Memory | None = None,
-    keeper: Keeper | None = None,
+    telemetry: Telemetry | None = None,
 ) -> Result:
     """Write the ledger, the formats' ends and run.json, and return what came of the run.
 
     Each says how it went with those before it: an output may fail, or a signal come, while they are written. What
     the books come to stands by now, and is taken once.
     """
-    run, ready, books = audited.run, audited.ready, audited.books
+    run, ready, books, keeper = audited.run, audited.ready, audited.books, audited.keeper
     balance = balance_of(books.ledger)
     scope = {**ready.plan.scope, **compared(lightsail_regions(), audited.published)}
     accepted = report(
@@ -61,11 +67,11 @@ async def close(
         Looked(books.ledger, run.options.filters, ready.plan.policies),
     )
 
-    undelivered: list[str] = []
+    reports: list[Report] = []
 
     def as_it_stands() -> tuple[dict[str, Any], list[Condition]]:
         held = conditions(
-            options=run.options,
+            gates=run.gates,
             ledger=books.ledger,
             tally=books.tally,
             balance=balance,
@@ -74,8 +80,9 @@ async def close(
                 *writer.errors,
                 *([memory.error] if memory and memory.error else []),
                 *([keeper.error] if keeper and keeper.error else []),
-                *undelivered,
+                *undelivered(reports),
             ],
+            bugs=writer.bugs,
         )
         record = run_record(
             run_id=run.id,
@@ -95,20 +102,31 @@ async def close(
             held=held,
             accepted=accepted,
         )
-        return record, held
+        return {**record, "deliveries": [asdict(each) for each in reports]}, held
 
     if keeper is not None:
         await keeper.finish()
     await writer.end(books.ledger, as_it_stands()[0])
     evidence = await keeper.digest() if keeper is not None else None
-    if memory is not None and not balance.is_cut_off:
-        record = as_it_stands()[0]
-        gaps = gap_events(run.id, rfc3339(run.now), books.ledger.failures())
-        await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)], evidence)
-        with stopping.delivering:
+    if memory is not None:
+        if not balance.is_cut_off:
+            record = as_it_stands()[0]
+            gaps = gap_events(run.id, rfc3339(run.now), books.ledger.lines_of_gaps())
+            await memory.finish(record, books.ledger.lines(), [*gaps, run_event(record)], evidence)
+        if not balance.is_cut_off or memory.stays:
             within = _LAST_SENDING if stopping.work.cancel_called else None
-            undelivered += await memory.deliver(run.destinations, DeadLetters(writer.folder), within)
-        await memory.let_go(writer.folder)
+            began = now()
+            reports += await memory.deliver(
+                run.destinations, DeadLetters(writer.folder), within, stopping.delivering
+            )
+            if telemetry is not None:
+                telemetry.delivered(began, reports)
+        await memory.tell_unnamed(run.destinations)
+        if not balance.is_cut_off:
+            if undelivered(reports):
+                await memory.exits_with(as_it_stands()[0]["exit_code"])
+            await memory.let_go(writer.folder)
+    await writer.end_after_delivery(books.ledger, as_it_stands()[0])
     await writer.run_record(as_it_stands()[0])
     if keeper is not None and not await keeper.seal():
         await writer.run_record(as_it_stands()[0])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
 
 from auditor.inventory import Filters
-from auditor.model import Severity
 
 if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
+
+    from auditor.model import Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,12 @@ FailOn: TypeAlias = "Severity | NewFindings | None"
 """What makes a run fail: findings from this severity upwards, the new ones of these alone, or none."""
 
 
+class Usual(Enum):
+    """What stands for a gate that is not given."""
+
+    USUAL = "usual"
+
+
 @dataclass(frozen=True, slots=True)
 class EvidenceOptions:
     """That every answer is kept, and what it is signed with; unsigned without either key."""
@@ -63,12 +71,12 @@ class RunOptions:
     """The folder of a run that died, or was interrupted: it goes on, with its own formats and filters."""
     formats: tuple[FormatRequest, ...] = ()
     filters: Filters = field(default_factory=Filters)
-    fail_on: FailOn = Severity.HIGH
-    """Waived findings make no run fail."""
-    min_coverage: int = 100
-    """Percent, 0 to 100."""
-    max_unjudged: int = 0
-    """Records that at least one policy could not judge."""
+    fail_on: FailOn | Usual = Usual.USUAL
+    """Waived findings make no run fail. Usual is high and graver, and for a run that goes on what it began with."""
+    min_coverage: int | None = None
+    """Percent, 0 to 100; None is 100, or what it began with."""
+    max_unjudged: int | None = None
+    """Records that at least one policy could not judge; None is 0, or what it began with."""
     evidence: EvidenceOptions | None = None
     """Whether every answer is kept, as it was received."""
     deadline: timedelta | None = None
@@ -77,6 +85,8 @@ class RunOptions:
     """Requests in flight; None is the configuration's."""
     allow_http: bool = False
     """Whether calls may go over plain http to another machine."""
+    telemetry: bool = False
+    """Whether an OpenTelemetry collector is told of the run; the standard environment variables say which."""
     handle_signals: bool = False
     """Whether SIGINT and SIGTERM end the run in order: for a program that is nothing but this run."""
 

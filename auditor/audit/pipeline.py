@@ -12,16 +12,19 @@ waits for a retry gives its slot up.
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
+from anyio import to_thread
 
 from auditor.audit.books import open_books
 from auditor.audit.checkpoint import Checkpoint
 from auditor.audit.closing import Audited, close
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import made_folder
+from auditor.audit.grouping import one_exception
 from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
 from auditor.audit.preparing import begin, header_of, prepare
@@ -38,20 +41,21 @@ from auditor.errors import InterruptedRun, SinkError
 from auditor.evidence.kms import open_kms
 from auditor.model import Outcome
 from auditor.policies import Panel
+from auditor.telemetry import now, open_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from anyio.streams.memory import MemoryObjectSendStream
 
     from auditor.audit.books import Books
     from auditor.audit.keeping import Keeper
     from auditor.audit.preparing import Ready, Run
     from auditor.audit.record import Result
+    from auditor.audit.remembering import Remembered
     from auditor.audit.telling import Told
     from auditor.config import Config
     from auditor.formats import RunStart
     from auditor.model import Place
+    from auditor.telemetry import Telemetry
 
 _OPEN_FOR_EACH = 8
 """Places begun at once for each request in flight: the others of them wait for a retry or a role."""
@@ -66,24 +70,12 @@ async def audit(
 
     :raises UsageError: where the run can't be begun as asked; nothing is written then.
     """
-    with _one_exception():
+    with one_exception():
         return await _audit(begin(config, options or RunOptions()), observer or Observer())
 
 
-@contextmanager
-def _one_exception() -> Iterator[None]:
-    """Let no ExceptionGroup out: the first of its exceptions stands for it."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        raise error from group
-
-
 async def _audit(run: Run, observer: Observer) -> Result:
-    stopping = Stopping(run)
+    stopping, began = Stopping(run), now()
     async with anyio.create_task_group() as around:
         if run.options.handle_signals:
             await around.start(stopping.watch_signals)
@@ -95,44 +87,61 @@ async def _audit(run: Run, observer: Observer) -> Result:
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
+            start = run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
+            if remembers is not None:
+                start = replace(start, past=remembers.past)
             if run.resumed is not None:
                 settle_done(run.resumed, ready.plan, books)
+            told = stack.enter_context(open_telemetry(start, began)) if run.options.telemetry else None
             with made_folder(run.folder):
                 before = set_aside(run.resumed) if run.resumed else None
-                resumes = run.resumed is not None
-                # Before all else, so that a run that dies here can go on too.
-                checkpoint = stack.enter_context(
-                    Checkpoint(
-                        run.folder,
-                        header_of(run),
-                        aside=resumes,
-                        before=keeper.secure if keeper is not None else None,
-                    )
-                )
-                try:
-                    if keeper is not None:
-                        keeper.begin(ready, remembers.run.evidence_before if remembers else None)
-                    writer = stack.enter_context(Writer(run.folder, run.options.formats, _start(run, ready)))
-                except SinkError:
-                    checkpoint.remove()
-                    if keeper is not None:
-                        keeper.discard()
-                    raise
+                checkpoint, writer = _opened(run, ready, remembers, start, keeper, stack)
             stopping.limit(writer.patience)
             memory = Memory(remembers, looking(run, books), writer.patience) if remembers else None
             if observer.interval is not None:
                 around.start_soon(_tell_progress, observer, observer.interval, books, run.began_at)
-            teller = Teller(writer, books, memory, checkpoint)
-            pipeline = _Pipeline(run, ready, books, stopping)
+            teller = Teller(writer, books, memory, checkpoint, told)
+            pipeline = _Pipeline(run, ready, books, stopping, told)
             if run.resumed is not None and before is not None:
                 await teller.tell_again(run.resumed, before, pipeline.to_audit)
             audited = await pipeline.run(teller, observer)
             await teller.conclude()
-            result = await close(audited, writer, stopping, memory, keeper)
+            result = await close(replace(audited, keeper=keeper), writer, stopping, memory, told)
             if not result.is_cut_off:
                 checkpoint.remove()
+            if told is not None:
+                await to_thread.run_sync(told.end, result.record, books.ledger.lines())
         around.cancel_scope.cancel()
     return result
+
+
+def _opened(  # noqa: PLR0913, PLR0917 -- all that a run is written by
+    run: Run,
+    ready: Ready,
+    remembers: Remembered | None,
+    start: RunStart,
+    keeper: Keeper | None,
+    stack: AsyncExitStack,
+) -> tuple[Checkpoint, Writer]:
+    """Open what the run writes.
+
+    :raises SinkError: where that can't be done; what was made is taken away then.
+    """
+    # Before all else, so that a run that dies here can go on too.
+    before = keeper.secure if keeper is not None else None
+    checkpoint = stack.enter_context(
+        Checkpoint(run.folder, header_of(run), aside=run.resumed is not None, before=before)
+    )
+    try:
+        if keeper is not None:
+            keeper.begin(ready, remembers.run.evidence_before if remembers else None)
+        writer = stack.enter_context(Writer(run.folder, run.options.formats, start))
+    except SinkError:
+        checkpoint.remove()
+        if keeper is not None:
+            keeper.discard()
+        raise
+    return checkpoint, writer
 
 
 async def _keeper(run: Run, stack: AsyncExitStack) -> Keeper | None:
@@ -146,10 +155,6 @@ async def _keeper(run: Run, stack: AsyncExitStack) -> Keeper | None:
         kms = open_kms(asked.kms, request_timeout=run.request_timeout, allow_http=run.options.allow_http)
         signer = await stack.enter_async_context(kms)
     return Keeper(run, signer)
-
-
-def _start(run: Run, ready: Ready) -> RunStart:
-    return run_start(run.id, run.now, run.config, run.options.filters, ready.plan.policies)
 
 
 async def _tell_progress(observer: Observer, interval: float, books: Books, began_at: float) -> None:
@@ -168,7 +173,10 @@ async def _tell_progress(observer: Observer, interval: float, books: Books, bega
 class _Pipeline:
     """The places of one run, on their way through its slots."""
 
-    def __init__(self, run: Run, ready: Ready, books: Books, stopping: Stopping) -> None:
+    def __init__(
+        self, run: Run, ready: Ready, books: Books, stopping: Stopping, told: Telemetry | None
+    ) -> None:
+        self._told = told
         self._run = run
         self._ready = ready
         self._books = books
@@ -223,11 +231,14 @@ class _Pipeline:
         opened = anyio.Semaphore(most, fast_acquire=True)
 
         async def one(place: Place, slot: Slot) -> None:
+            began = now() if self._told else 0
             try:
                 await audit.audit(place, slot)
             finally:
                 slot.release()
                 opened.release()
+                if self._told is not None:
+                    self._told.place(place, began, self._books.ledger.outcomes(*_key(place)) or {})
 
         async with anyio.create_task_group() as group:
             for place in self._places:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -11,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import structlog
 
+from auditor.audit.asked import check_formats
 from auditor.audit.checkpoint import Header
 from auditor.audit.folder import choose_folder, new_run_id
-from auditor.audit.gating import check_fail_on
+from auditor.audit.gating import Gates, check_fail_on, gates_of, read_gates
 from auditor.audit.hub import assume_hub
 from auditor.audit.keeping_asked import keys_and_chain, salvaged_of
 from auditor.audit.options import FormatRequest
 from auditor.audit.organization import find_accounts
 from auditor.audit.resuming import check_resumed, read_checkpoint
-from auditor.audit.writing import check_formats
+from auditor.audit.start import judged_policies
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
 from auditor.aws.regions import lightsail_regions
@@ -32,6 +34,7 @@ from auditor.history import judged_by
 from auditor.inventory import Filters, check_filters, make_plan, policies_of
 from auditor.model import rfc3339
 from auditor.policies import actions_of, catalogue_of, sources_of
+from auditor.telemetry import check_environment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,6 +75,8 @@ class Run:
     """Where it will write; it may not exist yet."""
     plan: Plan | None
     """None where an organisation has to be asked first which accounts there are."""
+    gates: Gates = field(default_factory=Gates)
+    """What decides whether it fails."""
     resumed: Resumed | None = None
     """How far it came before, where it goes on."""
     destinations: Sequence[Destination[Any]] = ()
@@ -145,7 +150,8 @@ def begin(config: Config, options: RunOptions) -> Run:
         plan = make_plan(config, options.filters, lightsail_regions(), partial(sources_of, entries))
     else:
         check_filters(config, options.filters, lightsail_regions())
-    check_fail_on(options.fail_on, config)
+    gates = gates_of(options, read_gates(resumed.header.gates) if resumed else None)
+    check_fail_on(gates.fail_on, config)
     policies = policies_of(config, options.filters)
     if resumed is None:
         folder = choose_folder(options.folder, run_id)
@@ -156,6 +162,8 @@ def begin(config: Config, options: RunOptions) -> Run:
         )
     check_formats(options.formats, folder, config.path)
     signer, evidence_after = keys_and_chain(options)
+    if options.telemetry:
+        check_environment(os.environ, allow_http=options.allow_http)
     return Run(
         id=run_id,
         config=config,
@@ -166,8 +174,13 @@ def begin(config: Config, options: RunOptions) -> Run:
         policies=policies,
         folder=folder,
         plan=plan,
+        gates=gates,
         resumed=resumed,
-        destinations=make_destinations(config.destinations, allow_http=options.allow_http),
+        destinations=make_destinations(
+            config.destinations,
+            allow_http=options.allow_http,
+            policies=judged_policies(config, entries, config.policies),
+        ),
         resumed_at=resumed_at,
         signer=signer,
         evidence_after=evidence_after,
@@ -189,6 +202,7 @@ def header_of(run: Run) -> Header:
             "accounts": list(filters.accounts),
             "regions": list(filters.regions),
         },
+        gates=run.gates.told(),
         formats=[(each.name, _absolute(each.path), each.variant) for each in run.options.formats],
         resumed_at=list(run.resumed_at),
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from auditor.audit.books import Balance
-    from auditor.audit.options import RunOptions
+    from auditor.audit.gating import Gates
     from auditor.audit.tally import Tally
     from auditor.coverage import Ledger
     from auditor.model import Outcome, Severity, Target
@@ -90,34 +90,40 @@ class Result:
 
 def conditions(  # noqa: PLR0913 -- each is one thing that an exit code may tell of
     *,
-    options: RunOptions,
+    gates: Gates,
     ledger: Ledger,
     tally: Tally,
     balance: Balance,
     stopped_by: Exit | None,
     write_errors: Sequence[str],
+    bugs: Sequence[str] = (),
 ) -> list[Condition]:
-    """Return every condition that held, in the order of `Exit`."""
+    """Return every condition that held, in the order of `Exit`.
+
+    :param write_errors: why what could not be written was not.
+    :param bugs: those of them that were bugs of the auditor.
+    """
     held: list[Condition] = []
     if balance.error:
         held.append(Condition(Exit.BUG, f"the ledger does not add up, a bug: {balance.error}"))
     if balance.internal_errors:
         text = f"{balance.internal_errors} target(s) ended in an internal error, a bug"
         held.append(Condition(Exit.BUG, text))
+    held += [Condition(Exit.BUG, f"an output ended in an internal error: {bug}") for bug in bugs]
     if stopped_by is not None:
         held.append(Condition(stopped_by, f"interrupted by {stopped_by.name}; what was done is kept"))
     held += [
         Condition(Exit.NOT_WRITTEN, f"not everything could be written: {error}") for error in write_errors
     ]
     percent = ledger.percent_after_accepted()
-    if percent < options.min_coverage:
+    if percent < gates.min_coverage:
         after = " after accepted gaps" if ledger.accepted else ""
-        text = f"coverage {percent} %{after} is below {options.min_coverage} %"
+        text = f"coverage {percent} %{after} is below {gates.min_coverage} %"
         held.append(Condition(Exit.INCOMPLETE, text))
-    if tally.unjudged_records > options.max_unjudged:
-        text = f"{tally.unjudged_records} record(s) could not be judged, {options.max_unjudged} allowed"
+    if tally.unjudged_records > gates.max_unjudged:
+        text = f"{tally.unjudged_records} record(s) could not be judged, {gates.max_unjudged} allowed"
         held.append(Condition(Exit.INCOMPLETE, text))
-    held += [Condition(Exit.FINDINGS, text) for text in failing(options.fail_on, tally)]
+    held += [Condition(Exit.FINDINGS, text) for text in failing(gates.fail_on, tally)]
     order = list(Exit)
     return sorted(held, key=lambda condition: order.index(condition.code))
 

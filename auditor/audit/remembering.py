@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import structlog
 from anyio import to_thread
 
-from auditor.audit.delivering import deliver
+from auditor.audit.delivering import deliver, unnamed
+from auditor.audit.start import PAST_RUNS, past_runs
 from auditor.aws.objects import open_objects
 from auditor.config import S3Store
 from auditor.errors import SinkError, UsageError
+from auditor.formats import formats
 from auditor.history import Begun, Destination, Look, in_s3, judged_by, open_history
 from auditor.model import rfc3339, shown
 
@@ -23,13 +25,16 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from datetime import timedelta
 
+    import anyio
+
     from auditor.audit.books import Books
     from auditor.audit.place import PlaceEnd
     from auditor.audit.preparing import Run
     from auditor.audit.writing import Patience
     from auditor.aws.objects import Objects
-    from auditor.delivery import DeadLetters
+    from auditor.delivery import DeadLetters, Report
     from auditor.delivery.contract import AnyDestination
+    from auditor.formats import PastRun
     from auditor.history import Event
     from auditor.history.in_s3 import Fetched
     from auditor.history.opening import History
@@ -40,6 +45,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+_NO_ANSWER = "S3 did not say in time whether it took it, and the run had to end"
+
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
@@ -47,7 +54,11 @@ class Remembered:
 
     history: History
     run: OpenRun
-    put_back: Callable[[Path], Awaitable[None]]
+    stays: bool
+    """Whether what it remembers of a run that is cut off stays: what was fetched is not put back then."""
+    past: Sequence[PastRun]
+    """Earlier runs, the oldest first, where a format wants them."""
+    put_back: Callable[[Path, Patience], Awaitable[None]]
     """Closes it, and puts it back where it was fetched from; the folder is where it is kept where that fails."""
 
 
@@ -68,16 +79,30 @@ async def remembered(run: Run) -> AsyncIterator[Remembered | None]:
             settings = replace(settings, store=fetched.store)
         opening = stack.enter_context(ExitStack())
 
-        async def put_back(keep: Path) -> None:
+        async def put_back(keep: Path, patience: Patience) -> None:
             opening.close()
-            if fetched is not None:
+            if fetched is None:
+                return
+            with patience.wait() as waiting:
                 async with _objects(run) as objects:
                     await in_s3.put_back(objects, fetched, keep=keep)
+            if waiting.cancelled_caught:
+                raise SinkError(in_s3.kept(fetched, keep, _NO_ANSWER))
 
         history = await to_thread.run_sync(
             opening.enter_context, open_history(settings, holder=f"run {run.id}")
         )
-        yield Remembered(history, await to_thread.run_sync(history.begin, _begun(run)), put_back)
+        begun = await to_thread.run_sync(history.begin, _begun(run))
+        wanted = any(formats()[request.name].wants_past for request in run.options.formats)
+        past = await to_thread.run_sync(_past, history, run.id) if wanted else ()
+        yield Remembered(history, begun, fetched is None, past, put_back)
+
+
+def _past(history: History, run_id: str) -> tuple[PastRun, ...]:
+    """Return the runs before this one that have finished, the oldest first."""
+    from auditor.history.reading import run_lines  # noqa: PLC0415 -- SQLAlchemy, which is there with a history alone
+
+    return past_runs(run_lines(history.database, PAST_RUNS), run_id)
 
 
 def _begun(run: Run) -> Begun:
@@ -113,6 +138,8 @@ class Memory:
         self._run = opened.run
         self._put_back = opened.put_back
         self._look = look
+        self.stays = opened.stays
+        """Whether what it remembers of a run that is cut off stays."""
         self._patience = patience
         self.error: str | None = None
 
@@ -154,16 +181,39 @@ class Memory:
         await self._try(self._run.finish, record, coverage, events, evidence, otherwise=None)
 
     async def deliver(
-        self, destinations: Sequence[AnyDestination], dead_letters: DeadLetters, within: timedelta | None
-    ) -> list[str]:
-        """Send what is due, of earlier runs too; say what of it could not be sent.
+        self,
+        destinations: Sequence[AnyDestination],
+        dead_letters: DeadLetters,
+        within: timedelta | None,
+        interrupted: anyio.CancelScope,
+    ) -> list[Report]:
+        """Send what is due, of earlier runs too; return what became of it.
 
         :param within: how long each destination may take; None is its own `drain`.
+        :param interrupted: its cancellation ends the sending, or lets none begin.
         """
         if self.error is not None or not destinations:
             return []
-        reports = await deliver(self._history.outbox, destinations, dead_letters, within)
-        return [f"{report.fault}; `auditor deliver` sends what is left" for report in reports if report.fault]
+        outbox = self._history.outbox
+        reports = await deliver(outbox, destinations, dead_letters, within, interrupted)
+        if not interrupted.cancel_called:
+            return reports
+        none: dict[str, int] | None = None
+        left = await self._try(outbox.left, otherwise=none)
+        if left is None:
+            return reports
+        return [replace(report, left=left.get(report.destination, 0)) for report in reports]
+
+    async def tell_unnamed(self, destinations: Sequence[AnyDestination]) -> None:
+        """Say what waits for destinations that the configuration no longer names."""
+        none: dict[str, int] = {}
+        left = await self._try(self._history.outbox.left, otherwise=none)
+        if lines := unnamed(left, destinations):
+            log.warning("events wait for a destination that is not named", left="; ".join(lines))
+
+    async def exits_with(self, exit_code: int) -> None:
+        """Note how the run ends, now that it is known what could not be delivered."""
+        await self._try(self._run.exits_with, exit_code, otherwise=None)
 
     async def let_go(self, keep: Path) -> None:
         """Close the history, and put it back where it was fetched from.
@@ -172,7 +222,7 @@ class Memory:
         """
         if self.error is None:
             try:
-                await self._put_back(keep)
+                await self._put_back(keep, self._patience)
             except (SinkError, UsageError) as error:
                 self._fail(str(error))
 

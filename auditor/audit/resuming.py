@@ -14,6 +14,7 @@ from anyio import to_thread
 
 from auditor.audit.checkpoint import SCHEMA, Header
 from auditor.audit.folder import CHECKPOINT, OWN_FILES
+from auditor.audit.gating import read_gates
 from auditor.audit.place import PlaceEnd
 from auditor.audit.tally import Counts
 from auditor.errors import UsageError
@@ -229,9 +230,11 @@ def _header(line: bytes, path: Path) -> Header:
     if told.get("schema") != SCHEMA:
         raise UsageError(f"{shown(str(path))}: is of another auditor; go on with the one that began the run")
     try:
-        return Header(**{name: told[name] for name in Header.__slots__})
-    except KeyError as error:
+        header = Header(**{name: told[name] for name in Header.__slots__})
+        read_gates(header.gates)
+    except (KeyError, TypeError, ValueError) as error:
         raise _damaged(path) from error
+    return header
 
 
 def _done(line: bytes, path: Path) -> tuple[tuple[str, str], Done]:

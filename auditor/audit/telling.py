@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from auditor.audit.resuming import Resumed
     from auditor.audit.writing import Writer
     from auditor.model import Finding
+    from auditor.telemetry import Telemetry
 
 Told: TypeAlias = "list[Finding] | PlaceEnd"
 """What places tell: findings, and after its last that one has ended."""
@@ -32,7 +33,15 @@ Told: TypeAlias = "list[Finding] | PlaceEnd"
 class Teller:
     """Takes what places tell, in its order."""
 
-    def __init__(self, writer: Writer, books: Books, memory: Memory | None, checkpoint: Checkpoint) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        books: Books,
+        memory: Memory | None,
+        checkpoint: Checkpoint,
+        telemetry: Telemetry | None = None,
+    ) -> None:
+        self._telemetry = telemetry
         self._writer = writer
         self._books = books
         self._memory = memory
@@ -98,6 +107,8 @@ class Teller:
     async def _tell(self, findings: Sequence[Finding]) -> None:
         if findings:
             self._books.tally.found(findings)
+            if self._telemetry is not None:
+                self._telemetry.see(findings)
             await self._writer.add(findings)
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
 from anyio import to_thread
 
-from auditor.audit.folder import OWN_FILES
+from auditor.audit.asked import place_of
 from auditor.audit.options import FormatRequest
-from auditor.errors import SinkError, UsageError
-from auditor.formats import STDOUT, encoded, encoded_line, formats, open_output
+from auditor.errors import SinkError
+from auditor.formats import encoded_line, formats, open_output
 from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from typing import Self
 
     from auditor.coverage import Ledger
@@ -32,53 +30,6 @@ log = structlog.get_logger()
 _CHUNK = 64 * 1024
 """Bytes gathered before they are written: a thread is too dear for a finding each."""
 _A_SECOND = 1.0
-
-
-def place_of(request: FormatRequest, folder: Path) -> str:
-    """Return where the format is written."""
-    return request.path or str(folder / formats()[request.name].file_name)
-
-
-def check_formats(requests: Sequence[FormatRequest], folder: Path, config_path: str) -> None:
-    """Look whether the formats exist, and each has a place where nothing else is or will be.
-
-    :raises UsageError: where not.
-    """
-    taken = {Path(config_path).absolute().resolve(): "the configuration"}
-    taken |= {(folder / name).absolute().resolve(): f"the run's own {name}" for name in OWN_FILES}
-    for request in requests:
-        if request.name not in formats():
-            near = difflib.get_close_matches(request.name, list(formats()), 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(formats())}"
-            raise UsageError(f"-f {shown(request.name)}: no such format; {hint}")
-        _check_variant(request)
-        _check_installed(request)
-        if request == FormatRequest("jsonl"):
-            continue  # which every run's folder holds anyway
-        path = place_of(request, folder)
-        place = Path(path) if path == STDOUT else Path(path).absolute().resolve()
-        if place in taken:
-            text = f"would be written to the place of {taken[place]}; name another"
-            raise UsageError(f"-f {request.asked}={shown(path)}: {text}")
-        taken[place] = f"-f {request.asked}"
-
-
-def _check_variant(request: FormatRequest) -> None:
-    there = formats()[request.name].variants
-    if request.variant is None or request.variant in there:
-        return
-    if not there:
-        text = f"{request.name} has no variants; write -f {request.name}"
-    else:
-        text = f"no such variant of {request.name}; there are {', '.join(there)}"
-    raise UsageError(f"-f {shown(request.asked)}: {text}")
-
-
-def _check_installed(request: FormatRequest) -> None:
-    needs = formats()[request.name].needs
-    if needs is not None and find_spec(needs) is None:
-        install = f"pip install 'auditor[{request.name}]'"
-        raise UsageError(f"-f {request.name}: {needs} is not installed; install it: {install}")
 
 
 class Patience:
@@ -118,24 +69,31 @@ class Sink:
         self._format = output_format
         self._output = output
         self._patience = patience
-        self._pending = bytearray(output_format.head())
+        self._pending = bytearray()
         self._ended = False
         self.error: str | None = None
+        self.has_bug = False
+        """Whether that was a bug of the auditor."""
+        with self._own_bugs():
+            self._pending += output_format.head()
         self.position = len(self._pending)
         """Bytes that stand before what comes next."""
+        self.tells_of_delivery = output_format.tells_of_delivery
 
     async def add(self, findings: Sequence[Finding]) -> None:
         """Write these findings, now or with those that follow."""
-        if self.error is None:
+        if self.error is not None:
+            return
+        with self._own_bugs():
             written = self._format.findings(findings)
             self.position += len(written)
             self._pending += written
-            if len(self._pending) >= _CHUNK:
-                await self._flush()
+        if len(self._pending) >= _CHUNK:
+            await self._flush()
 
     async def end(self, coverage: Iterable[Mapping[str, Any]], run: Mapping[str, Any]) -> None:
         """Write what stands after the last finding, and make the output visible."""
-        for part in self._format.tail(coverage, run):
+        for part in self._tail(coverage, run):
             self._pending += part
             if len(self._pending) >= _CHUNK:
                 await self._flush()
@@ -145,6 +103,19 @@ class Sink:
             await self._try(self._output.finish)
         else:
             await self._try(self._output.abandon)
+
+    def _tail(self, coverage: Iterable[Mapping[str, Any]], run: Mapping[str, Any]) -> Iterator[bytes]:
+        with self._own_bugs():
+            yield from self._format.tail(coverage, run)
+
+    @contextmanager
+    def _own_bugs(self) -> Iterator[None]:
+        """Let a bug in this format end this output, and no other."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 -- it is told, and the run exits as one with a bug
+            self.has_bug = True
+            self._fail(_bug(self._output.name, error))
 
     def let_go(self) -> None:
         """Leave the output as it is, where it was not brought to its end."""
@@ -191,6 +162,7 @@ class Writer:
         self.folder = folder
         self.patience = Patience()
         self._own: list[str] = []
+        self._bugs: list[str] = []
         own = FormatRequest("jsonl", str(folder / formats()["jsonl"].file_name))
         with ExitStack() as undo:
             self.sinks = []
@@ -225,19 +197,34 @@ class Writer:
         return await self.sinks[0].secure()
 
     async def end(self, ledger: Ledger, run: Mapping[str, Any]) -> None:
-        """Write the ledger, and end every format. run.json itself follows apart, since it says how this went."""
+        """Write the ledger, and end every format but those of delivery.
+
+        They and run.json itself follow apart, since they say how this and the delivery went.
+        """
         await self._whole("coverage.jsonl", map(encoded_line, ledger.lines()))
         for sink in self.sinks:
-            await sink.end(ledger.lines(), run)
+            if not sink.tells_of_delivery:
+                await sink.end(ledger.lines(), run)
+
+    async def end_after_delivery(self, ledger: Ledger, run: Mapping[str, Any]) -> None:
+        """End the formats that tell of the delivery too."""
+        for sink in self.sinks:
+            if sink.tells_of_delivery:
+                await sink.end(ledger.lines(), run)
 
     async def run_record(self, run: Mapping[str, Any]) -> None:
         """Write run.json."""
-        await self._whole("run.json", [encoded(run) + b"\n"])
+        await self._whole("run.json", map(encoded_line, [run]))
 
     @property
     def errors(self) -> list[str]:
         """Why what could not be written was not."""
         return self._own + [sink.error for sink in self.sinks if sink.error]
+
+    @property
+    def bugs(self) -> list[str]:
+        """Those of them that were bugs of the auditor."""
+        return self._bugs + [sink.error for sink in self.sinks if sink.error and sink.has_bug]
 
     def _failed(self, why: str) -> None:
         self._own.append(why)
@@ -249,7 +236,7 @@ class Writer:
             try:
                 for part in parts:
                     output.write(part)
-            except SinkError:
+            except Exception:
                 output.abandon()
                 raise
             output.finish()
@@ -258,3 +245,11 @@ class Writer:
             await to_thread.run_sync(write)
         except SinkError as error:
             self._failed(str(error))
+        except Exception as error:  # noqa: BLE001 -- as a format's: it is told, and the others are written
+            self._bugs.append(_bug(name, error))
+            self._failed(self._bugs[-1])
+
+
+def _bug(name: str, error: Exception) -> str:
+    log.error("internal error: a bug of the auditor", output=name, exc_info=error)
+    return f"{shown(name)}: a bug of the auditor: {type(error).__name__}"

@@ -89,6 +89,27 @@ class Clients:
     """Keeps the answers, where they are to be kept."""
 
 
+@dataclass(frozen=True, slots=True)
+class SharedClients:
+    """Clients of several services, each shared by every account and Region."""
+
+    by_service: dict[str, Any]
+    endpoint_overrides: dict[str, str]
+    """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
+    base_secrets: tuple[str, ...] = field(repr=False)
+    """What must not be shown of the base credentials, and of what every call shares."""
+
+    @property
+    def sts(self) -> Any:
+        """STS, which is always among them."""
+        return self.by_service["sts"]
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Nobody: what they are answered is no evidence."""
+        return None
+
+
 @asynccontextmanager
 async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until when
     *,
@@ -100,9 +121,9 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
     give_up_at: float = math.inf,
     recorder: Recorder | None = None,
 ) -> AsyncIterator[Clients]:
-    """Open the clients, with the base credentials of AWS's default chain.
+    """Open the clients of a run, with the base credentials of AWS's default chain.
 
-    :param services: those of the sources that are read, and organizations where one is; STS is always called.
+    :param services: those of the sources that are read, and organizations where one is.
     :param secrets: what no message may show, beside the credentials and what a call itself was asked with.
     :param request_timeout: seconds.
     :param give_up_at: when to wait no longer for the base credentials, on the event loop's clock.
@@ -110,6 +131,38 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
     :raises CredentialsError: where the chain holds none, or can't load them.
     :raises UsageError: where the environment can't be used, or leads to plain http without `allow_http`.
     """
+    async with open_shared(
+        {"account", "lightsail", *services},
+        concurrency=concurrency,
+        request_timeout=request_timeout,
+        allow_http=allow_http,
+        secrets=secrets,
+        give_up_at=give_up_at,
+    ) as shared:
+        clients = shared.by_service
+        yield Clients(
+            lightsail=clients["lightsail"],
+            sts=shared.sts,
+            ec2=clients.get("ec2"),
+            account=clients["account"],
+            endpoint_overrides=shared.endpoint_overrides,
+            base_secrets=shared.base_secrets,
+            organizations=clients.get("organizations"),
+            recorder=recorder,
+        )
+
+
+@asynccontextmanager
+async def open_shared(  # noqa: PLR0913 -- as above
+    services: Collection[str],
+    *,
+    concurrency: int,
+    request_timeout: float,
+    allow_http: bool,
+    secrets: tuple[str, ...] = (),
+    give_up_at: float = math.inf,
+) -> AsyncIterator[SharedClients]:
+    """Open a client for STS and for each of these services; parameters and errors as above."""
     quiet_botocore()
     session: Any = AioSession()  # Any: its stubs know clients by literal names alone
     session.register_component("response_parser_factory", ParserFactory())
@@ -136,7 +189,7 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
                 service: await stack.enter_async_context(session.create_client(service, home, config=config))
                 for service, home in {
                     "sts": region,
-                    **dict.fromkeys(sorted({"account", "lightsail", *services}), _HOME_REGION),
+                    **dict.fromkeys(sorted(services), _HOME_REGION),
                 }.items()
             }
         except (BotoCoreError, ValueError) as error:
@@ -148,16 +201,7 @@ async def open_clients(  # noqa: PLR0913 -- what calls are made with, and until 
             client.meta.events.register("before-endpoint-resolution", _choose_region)
             if client.meta.service_model.protocol in _QUERY:
                 client.meta.events.register("before-call", _write_form)
-        yield Clients(
-            lightsail=clients["lightsail"],
-            sts=clients["sts"],
-            ec2=clients.get("ec2"),
-            account=clients["account"],
-            endpoint_overrides=overrides,
-            base_secrets=secrets,
-            organizations=clients.get("organizations"),
-            recorder=recorder,
-        )
+        yield SharedClients(clients, overrides, secrets)
 
 
 def _choose_caller(params: dict[str, Any], context: dict[str, Any], **_: object) -> dict[str, Any] | None:

@@ -7,9 +7,9 @@ from typing import Any
 from botocore.loaders import Loader
 
 from auditor.aws.sources import SOURCES
-from auditor.model import ASKED_BESIDES, ORGANIZATION_ACTIONS
+from auditor.model import ASKED_BESIDES, IMPORT_ACTIONS, ORGANIZATION_ACTIONS
 
-_CALLED = frozenset({*SOURCES, *ASKED_BESIDES, *ORGANIZATION_ACTIONS})
+_CALLED = frozenset({*SOURCES, *ASKED_BESIDES, *ORGANIZATION_ACTIONS, *IMPORT_ACTIONS})
 """Each operation as IAM names it. EC2 alone has 800, with 4,000 shapes: 15 MB, and a method of the client for each."""
 _CONFINED = frozenset(action.partition(":")[0] for action in _CALLED)
 """Not STS, nor those of single sign-on: botocore itself calls these for the base credentials."""

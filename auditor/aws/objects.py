@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore.exceptions import BotoCoreError, ClientError
@@ -123,4 +124,5 @@ async def open_objects(*, request_timeout: float, allow_http: bool) -> AsyncIter
         overrides_of({"s3": client}, allow_http=allow_http)
         yield Objects(client, secrets)
     finally:
-        await opening.__aexit__(None, None, None)
+        with anyio.CancelScope(shield=True):
+            await opening.__aexit__(None, None, None)

@@ -175,7 +175,9 @@ class PageReader:
         except CALL_ERRORS as error:
             own = (self._target.account.external_id, token)
             secrets = (*own, *credentials.secrets, *self._shared_secrets)
-            raise call_failed(error, secrets) from error
+            failed = call_failed(error, secrets)
+            self._outcome.throttles += failed.failure.reason is Reason.THROTTLED
+            raise failed from error
         return answer
 
     async def _is_region_off(self, failure: Failure, credentials: SessionCredentials) -> bool:

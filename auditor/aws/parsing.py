@@ -40,11 +40,30 @@ class JSONParser(AioJSONParser):
         """
         hear(response)
         status = response["status_code"]
-        if status != _OK:
-            return await _by_botocore(super().parse(response, shape), status)
-        parsed = json_members(response["body"])
-        metadata = {"HTTPStatusCode": status, "RequestId": response["headers"].get("x-amzn-requestid")}
-        return parsed | {"ResponseMetadata": metadata}
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
+
+
+class RestJSONParser(AioRestJSONParser):
+    """A parser of REST-JSON, whose members all stand in the body where it is called here."""
+
+    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+        """Return the answer's members, or for an error botocore's description of it.
+
+        :raises BadResponse: where a success is not a JSON object.
+        """
+        hear(response)
+        status = response["status_code"]
+        return (
+            _json(response) if status == _OK else await _by_botocore(super().parse(response, shape), status)
+        )
+
+
+def _json(response: Mapping[str, Any]) -> dict[str, Any]:
+    parsed = json_members(response["body"])
+    request_id = response["headers"].get("x-amzn-requestid")
+    return parsed | {"ResponseMetadata": {"HTTPStatusCode": response["status_code"], "RequestId": request_id}}
 
 
 class QueryParser(AioQueryParser):
@@ -57,16 +76,6 @@ class QueryParser(AioQueryParser):
         """
         hear(response)
         return await _by_botocore(super().parse(response, shape), response["status_code"])
-
-
-class RestJSONParser(AioRestJSONParser):
-    """botocore's own parser of what Account Management answers."""
-
-    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
-        """Return the answer's members, or for an error botocore's description of it."""
-        hear(response)
-        parsed: dict[str, Any] = await super().parse(response, shape)
-        return parsed
 
 
 class EC2Parser(AioEC2QueryParser):
@@ -116,8 +125,8 @@ class ParserFactory(AioResponseParserFactory):
 
 _PARSERS: dict[str, AioResponseParser] = {
     "json": JSONParser(),
+    "rest-json": RestJSONParser(),
     "query": QueryParser(),
     "ec2": EC2Parser(),
-    "rest-json": RestJSONParser(),
 }
 """They hold no state: one of each serves every call."""

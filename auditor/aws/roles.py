@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
 import structlog
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
     from contextlib import AbstractContextManager
 
-    from auditor.aws.clients import Clients
     from auditor.aws.credentials import SessionCredentials
+    from auditor.aws.hearing import Recorder
     from auditor.aws.slots import Slot
     from auditor.model import Account
 
@@ -41,9 +41,24 @@ CHAINED_LIMIT = 3600
 _SHORTEST = 900
 """Seconds that a session lasts at the least (STS API reference, AssumeRole)."""
 
-
 _OF_THE_BASE = frozenset({Reason.EXPIRED_CREDENTIALS, Reason.CLOCK_SKEW})
 """Refusals that speak of the base credentials or this machine's clock; all others speak of the role."""
+
+
+class Assuming(Protocol):
+    """What roles are assumed with."""
+
+    @property
+    def sts(self) -> Any:
+        """The client of STS, with the base credentials."""
+
+    @property
+    def base_secrets(self) -> tuple[str, ...]:
+        """What must not be shown of them."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Keeps the answers, where they are to be kept."""
 
 
 @dataclass(slots=True)
@@ -76,7 +91,7 @@ class _Asking:
 class Roles:
     """The sessions of every account of a run."""
 
-    def __init__(self, clients: Clients, request_timeout: float, actions: Collection[str] = ()) -> None:
+    def __init__(self, clients: Assuming, request_timeout: float, actions: Collection[str] = ()) -> None:
         """Take what the run calls, which the members' sessions are narrowed to; none leaves them as they are.
 
         :param request_timeout: seconds.

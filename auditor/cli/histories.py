@@ -128,7 +128,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
     rows = [
         (
             run["run_id"],
-            run["started_at"],
+            _minute(run["started_at"]),
             run["scope"],
             "did not finish" if run["finished_at"] is None else f"{run['coverage_percent']} %",
             *(str(run["findings"][name]) for name in ("new", "reopened", "resolved", "not_seen", "open")),
@@ -138,7 +138,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
     ]
     columns = (
         "Run",
-        "Started",
+        "Started, UTC",
         "Scope",
         "Coverage",
         "New",
@@ -154,7 +154,7 @@ def runs_table(runs: Sequence[Mapping[str, Any]]) -> str:
 def findings_table(findings: Sequence[Mapping[str, Any]]) -> str:
     """Return findings as a table."""
     return _table(
-        ("Finding", "Status", "Severity", "Policy", "Account", "Region", "First seen", "Why"),
+        ("Finding", "Status", "Severity", "Policy", "Account", "Region", "First seen, UTC", "Why"),
         [
             (
                 each["finding_id"][:_SHORT],
@@ -163,7 +163,7 @@ def findings_table(findings: Sequence[Mapping[str, Any]]) -> str:
                 each["policy"],
                 each["account_id"],
                 each["region"],
-                each["first_seen"],
+                _minute(each["first_seen"]),
                 _why(each),
             )
             for each in findings
@@ -203,6 +203,11 @@ def difference_text(told: Mapping[str, Any]) -> str:
     return "".join(parts)
 
 
+def _minute(instant: str) -> str:
+    """Return an RFC 3339 time to the minute: a table has no room for more."""
+    return instant[: len("2026-11-25T06:59")].replace("T", " ")
+
+
 def _why(told: Mapping[str, Any]) -> str:
     return ": ".join(filter(None, (told["resolution"], told["why"])))
 
@@ -214,7 +219,7 @@ def _table(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
     console = Console(file=page, width=width, force_terminal=terminal, highlight=False)
     table = Table()
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column in ("Finding", "Account"))
+        table.add_column(column, overflow="fold", no_wrap=column in ("Run", "Finding", "Account"))
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
     console.print(table)

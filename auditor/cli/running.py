@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 import anyio
 from click.core import ParameterSource
 
-from auditor.audit import Exit, FormatRequest, NewFindings, audit
+from auditor.audit import Exit, FormatRequest, audit
 from auditor.audit.resuming import read_header
 from auditor.cli.progress import observer
 from auditor.cli.standard import expect_a_stuck_thread, say
 from auditor.errors import SinkError, UsageError
 from auditor.formats import STDOUT
-from auditor.model import Severity, shown
+from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import click
 
-    from auditor.audit import FailOn, RunOptions
+    from auditor.audit import RunOptions
     from auditor.config import Config
 
 
@@ -45,14 +45,6 @@ def format_requests(asked: Sequence[str]) -> tuple[FormatRequest, ...]:
             )
         requests.append(FormatRequest(name, path or None, variant or None))
     return tuple(requests)
-
-
-def failing_on(asked: str) -> FailOn:
-    """Return what `--fail-on` asks for."""
-    if asked == "none":
-        return None
-    _, colon, severity = asked.rpartition(":")
-    return NewFindings(Severity(severity)) if colon else Severity(severity)
 
 
 def named_folder(name: str | None) -> Path | None:

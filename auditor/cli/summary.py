@@ -15,6 +15,7 @@ from rich.text import Text
 
 from auditor.cli.acceptances import cut, print_acceptances
 from auditor.cli.life import print_life
+from auditor.cli.undelivered import print_undelivered
 from auditor.model import EXPORT_RECORDS, Reason, Severity, Verdict, shown
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def summary(result: Result) -> str:
     print_life(console, result.record)
     _print_gaps(console, result)
     print_acceptances(console, result.record)
+    print_undelivered(console, result.record)
     _print_tail(console, result)
     return page.getvalue()
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from auditor.config.faults import Faults
     from auditor.config.settings import DestinationSettings
+    from auditor.model import Account
 
 DESTINATIONS = "destinations"
 _HISTORY = "history"
@@ -37,6 +38,8 @@ class Receiver:
     settings: DestinationSettings
     secrets: Mapping[str, str] = field(repr=False, default_factory=dict)
     """Each secret by the name of its settings without `_env` or `_file`."""
+    hub: Account | None = None
+    """The hub role of the configuration, for a destination that is in many accounts."""
 
 
 def read_destinations(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +32,7 @@ from auditor.config.entries import (
 from auditor.config.environment import fill_in
 from auditor.config.faults import Faults
 from auditor.config.history import check_history, history_of
+from auditor.config.hub import hub_of
 from auditor.config.nodes import Child, ListNode, MappingNode
 from auditor.config.organization import Organization, check_organization, organization_of
 from auditor.config.own import (
@@ -193,7 +194,7 @@ def load_config(
         waivers=waivers,
         accepted_gaps=accepted_gaps,
         organization=organization,
-        destinations=destinations,
+        destinations=tuple(replace(each, hub=hub_of(document.defaults)) for each in destinations),
         policy_lines=_policy_lines(root.node),
         policies_line=root.node.children["policies"].line if "policies" in root.node.children else 1,
         history=history_of(document, path),

@@ -73,3 +73,8 @@ class DestinationSettings(BaseModel):
         default=timedelta(seconds=30),
         description="How long the end of a run waits for it; what is left is sent by the next run, or `auditor deliver`.",
     )
+
+    @property
+    def dialect(self) -> str | None:
+        """The version of OCSF that it is told in; None where it is told in JSON of ours."""
+        return None

@@ -143,9 +143,9 @@ def _wrong(error: ErrorDetails, node: Node, place: tuple[str | int, ...]) -> str
         key, expected = "accounts", 'a mapping, such as {id: "111122223333"}'
     if place[:-1] in {("waivers",), ("accepted_gaps",)}:
         key, expected = "accounts", "a mapping of what it is for, its owner and its until"
-    found = _Found(
-        kind, context, error["msg"], _subject(place) or "the file", "" if of_policy else key, expected
-    )
+    if of_policy and not (place[0] == "destinations" and key in SECRET_KEYS):
+        key = ""
+    found = _Found(kind, context, error["msg"], _subject(place) or "the file", key, expected)
     if isinstance(node, Scalar):
         return _wrong_scalar(found, node)
     if kind.endswith("_type"):

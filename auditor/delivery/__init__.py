@@ -4,8 +4,8 @@
 
     destinations = make_destinations(config.destinations, allow_http=False)   # before the run: nothing is sent yet
     ...
-    run.post(gap_events(run_id, observed_at, ledger.failures()))              # each with what it tells of
-    run.finish(record, ledger.lines(), [run_event(record)])
+    gaps = gap_events(run_id, observed_at, ledger.lines_of_gaps())
+    run.finish(record, ledger.lines(), [*gaps, run_event(record)])            # each with what it tells of
     reports = await deliver(history, destinations, DeadLetters(folder))       # auditor.audit.delivering
 
 An event leaves the outbox when its receiver has taken it, or has refused it for good and that is written down. What is
@@ -13,7 +13,7 @@ told may come twice, and never not at all: receivers drop the second copy by its
 """
 
 from auditor.delivery.catalogue import destination_settings, kinds, make_destinations
-from auditor.delivery.contract import Destination, Later, Limits, Receipt, Refused, Taken
+from auditor.delivery.contract import Destination, Later, Limits, Receipt, Refused, Taken, Undeliverable
 from auditor.delivery.dead_letters import DeadLetters
 from auditor.delivery.events import GAP, RUN, gap_events, run_event
 from auditor.delivery.sending import Delivery, Report
@@ -32,6 +32,7 @@ __all__ = [
     "Report",
     "Store",
     "Taken",
+    "Undeliverable",
     "destination_settings",
     "gap_events",
     "kinds",

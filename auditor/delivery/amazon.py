@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from typing import Self
 
     from auditor.config import Receiver
-    from auditor.delivery.contract import Receipt
 
-_REGION = "^[a-z]{2}(?:-[a-z]+)+-[0-9]+$"
+REGION = "^[a-z]{2}(?:-[a-z]+)+-[0-9]+$"
+"""What a Region may be called."""
 
-_TOO_LARGE = frozenset(
+TOO_LARGE = frozenset(
     {
         "AWS.SimpleQueueService.BatchRequestTooLong",
         "BatchRequestTooLong",
@@ -36,7 +36,7 @@ _TOO_LARGE = frozenset(
 class AmazonSettings(DestinationSettings):
     """What every destination in AWS can be set to."""
 
-    region: Annotated[str, Field(pattern=_REGION)] = Field(description="The Region that it is in.")
+    region: Annotated[str, Field(pattern=REGION)] = Field(description="The Region that it is in.")
     role_arn: Annotated[str, Field(pattern="^arn:aws:iam::[0-9]{12}:role/.{1,512}$")] | None = Field(
         default=None,
         description="The role to send with; the base credentials, unless given. The audit's roles only read.",
@@ -61,26 +61,36 @@ class AmazonDestination(Destination[A]):
             raise UsageError(
                 f"destination {receiver.name}: external_id stands without role_arn; write the role, or remove it"
             )
-        self._sender = Sender(
+        self._sender = self._sender_as(settings.role_arn)
+
+    def _sender_as(self, role_arn: str | None) -> Sender:
+        """Return what sends with a role, or the base credentials."""
+        settings = self.settings
+        return Sender(
             SendAs(
                 self.service,
                 settings.region,
-                settings.role_arn,
+                role_arn,
                 settings.external_id,
                 settings.timeout.total_seconds(),
-                allow_http,
+                self.allow_http,
             )
         )
 
-    async def _call(self, method: str, **arguments: Any) -> dict[str, Any] | Receipt:
-        """Return what the service answers, or what its refusal means to all that was sent."""
+    async def _call(
+        self, method: str, sender: Sender | None = None, /, **arguments: Any
+    ) -> dict[str, Any] | Refused | Later:
+        """Return what the service answers, or what its refusal means to all that was sent.
+
+        :param sender: the destination's own unless given.
+        """
         try:
-            return await self._sender.call(method, **arguments)
+            return await (sender or self._sender).call(method, **arguments)
         except CallFailed as failed:
             failure = failed.failure
             why = ": ".join(filter(None, (failure.error_code or failure.reason, failure.error_message)))
             # What else it may refuse lies with its set-up or the moment, and not with what was sent.
-            return Refused(why) if failure.error_code in _TOO_LARGE else Later(why)
+            return Refused(why) if failure.error_code in TOO_LARGE else Later(why)
 
     async def __aexit__(
         self,

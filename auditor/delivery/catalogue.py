@@ -6,13 +6,17 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from auditor.delivery.forms import say_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from auditor.config import DestinationSettings, Receiver
     from auditor.delivery.contract import Destination
+    from auditor.formats import JudgedPolicy
 
 
 @cache
@@ -31,13 +35,21 @@ def destination_settings() -> Mapping[str, type[DestinationSettings]]:
     return {name: kind.settings_type for name, kind in kinds().items()}
 
 
-def make_destinations(receivers: Iterable[Receiver], *, allow_http: bool) -> list[Destination[Any]]:
+def make_destinations(
+    receivers: Iterable[Receiver],
+    *,
+    allow_http: bool,
+    policies: Mapping[str, JudgedPolicy] = MappingProxyType({}),
+) -> list[Destination[Any]]:
     """Return the destinations of a configuration, each looked at; nothing is sent.
 
     :param allow_http: whether events may go over plain http to another machine.
+    :param policies: those of the configuration, by id: a form other than our JSON tells their titles.
     :raises UsageError: where one can't be sent to as it is set up.
     """
-    return [
-        kinds()[receiver.settings.type](receiver, receiver.settings, allow_http=allow_http)
-        for receiver in receivers
-    ]
+    made: list[Destination[Any]] = []
+    for receiver in receivers:
+        destination = kinds()[receiver.settings.type](receiver, receiver.settings, allow_http=allow_http)
+        destination.say = say_of(receiver, policies)
+        made.append(destination)
+    return made

@@ -1,13 +1,14 @@
 """What a destination is: a module of this room that defines `Kind`; the module's name, with hyphens, is its type.
 
 A kind sends batches and says what became of each event. It neither tries again, nor waits, nor starts a task: that is
-the business of `auditor.delivery.sending`, which also cuts what is too large and gives up on what takes too long.
+the business of `auditor.delivery.sending`, which also cuts what is too large and gives up on what takes too long, and
+of `auditor.audit.delivering`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from auditor.config import DestinationSettings
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from auditor.config import Receiver
-    from auditor.history import Due
+    from auditor.delivery.forms import Say
+    from auditor.history import Due, Event
 
 S = TypeVar("S", bound=DestinationSettings)
 
@@ -33,6 +35,15 @@ class Refused:
     """The receiver will never take it as it is."""
 
     why: str
+    perhaps_spoiled: bool = field(default=True, compare=False)
+    """Whether it may be refused for another's sake that was sent with it: it is tried without, if all were refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undeliverable:
+    """There is no place left where it could be told; it is a dead letter, as what is refused."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +55,7 @@ class Later:
     """Seconds that the receiver asks to be left alone."""
 
 
-Receipt: TypeAlias = "Taken | Refused | Later"
+Receipt: TypeAlias = "Taken | Refused | Undeliverable | Later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,11 @@ class Destination(ABC, Generic[S]):
     """
 
     settings_type: ClassVar[type[DestinationSettings]]
+    lanes_at_once: ClassVar[int] = 1
+    """How many lanes are sent to at the same time; in each it is one batch after another."""
+
+    say: Say | None = None
+    """Puts an event into the form that it is told in: `make_destinations` gives it, by the settings."""
 
     def __init__(self, receiver: Receiver, settings: S, *, allow_http: bool) -> None:
         """Look at all that can be looked at without a call.
@@ -88,11 +104,18 @@ class Destination(ABC, Generic[S]):
     def limits(self) -> Limits:
         """What it takes at once."""
 
+    def lane(self, event: Event) -> str | None:  # noqa: ARG002 -- what a kind looks at
+        """Return which of several ways an event takes, where there are several.
+
+        Events of two lanes are never in one batch; and where one lane is not taken, the others go on.
+        """
+        return None
+
     @abstractmethod
     async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
         """Send these events, and return what became of each, in their order.
 
-        No two of them are about one finding. Each body is what is to be sent: JSON, within the limits. Where the
+        No two of them are about one finding. Each body is what is to be sent: JSON in the destination's form, within the limits. Where the
         receiver gives one answer for all, that is the answer for each.
         """
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from auditor.delivery.appending import FLAGS, append
 from auditor.errors import SinkError
 from auditor.formats import encoded_line
 from auditor.model import shown
@@ -35,16 +36,11 @@ class DeadLetters:
         """
         lines = b"".join(encoded_line(_line(destination, due, why, at)) for due, why in refused)
         try:
-            with self.path.open("ab", buffering=0) as file:
-                rest = memoryview(lines)
-                while rest:
-                    rest = rest[file.write(rest) :]
-                os.fsync(file.fileno())
-            folder = os.open(self.path.parent, os.O_RDONLY)
+            descriptor = os.open(self.path, FLAGS, 0o666)
             try:
-                os.fsync(folder)
+                append(descriptor, self.path, lines)
             finally:
-                os.close(folder)
+                os.close(descriptor)
         except OSError as error:
             raise SinkError(f"{shown(str(self.path))}: {error.strerror or error}") from error
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 from pydantic import Field
 
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
 from auditor.delivery.entries import receipt_of
+from auditor.delivery.forms import FreeForm
+from auditor.delivery.told import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,7 +30,7 @@ _ENVELOPE = len(_SOURCE) + 128 + _LONGEST_RESOURCE
 _FOR_GOOD = frozenset({"InvalidArgument", "MalformedDetail"})
 
 
-class Settings(AmazonSettings):
+class Settings(FreeForm, AmazonSettings):
     """The settings of an event bus."""
 
     event_bus: Annotated[str, Field(min_length=1, max_length=1_600, pattern="^[A-Za-z0-9/_.:-]+$")] = Field(
@@ -60,7 +61,7 @@ class Kind(AmazonDestination[Settings]):
 
     def _entry(self, due: Due) -> dict[str, Any]:
         detail = due.event.body.decode()
-        arn = orjson.loads(due.event.body).get("resource_arn")
+        arn = told_of(due).resource_arn
         return {
             "Source": _SOURCE,
             "DetailType": _DETAIL_TYPES.get(due.event.kind, due.event.kind),

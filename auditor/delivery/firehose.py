@@ -9,6 +9,7 @@ from pydantic import Field
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
 from auditor.delivery.entries import receipt_of
+from auditor.delivery.forms import FreeForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 _MOST, _MOST_BYTES, _MOST_OF_ONE = 500, 700_000, 500_000
 
 
-class Settings(AmazonSettings):
+class Settings(FreeForm, AmazonSettings):
     """The settings of a stream."""
 
     stream: Annotated[str, Field(pattern="^[A-Za-z0-9_.-]{1,64}$")] = Field(description="The stream's name.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from auditor import __version__
 from auditor.config import DestinationSettings
 from auditor.delivery.contract import Later, Receipt, Refused, Taken
+from auditor.delivery.tls import tls_context
 from auditor.errors import UsageError
 from auditor.model import is_loopback, is_plain, shown
 
@@ -168,20 +168,6 @@ class Poster:
         for secret in sorted(filter(None, (*self._secrets, path.strip("/"))), key=len, reverse=True):
             text = text.replace(secret, "***")
         return shown(text[:_LONGEST_SHOWN])
-
-
-def tls_context(name: str, ca_file: str | None) -> ssl.SSLContext:
-    """Return the context of every connection to a destination, which verifies the server.
-
-    :raises UsageError: where the CA file can't be used.
-    """
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # of which ssl.SSLError is one
-        why = "holds no certificate in PEM" if isinstance(error, ssl.SSLError) else error.strerror
-        raise UsageError(
-            f"destination {name}: ca_file {shown(ca_file or '')}: {why}; name a file of certificates in PEM"
-        ) from error
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from auditor.delivery.amazon import AmazonDestination, AmazonSettings
-from auditor.delivery.contract import Later, Limits, Refused, Taken
+from auditor.delivery.contract import Limits
+from auditor.delivery.forms import FreeForm
+from auditor.delivery.objects import BucketDestination, BucketSettings, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,13 +19,9 @@ if TYPE_CHECKING:
 _MEBIBYTE = 1024 * 1024
 
 
-class Settings(AmazonSettings):
+class Settings(FreeForm, BucketSettings):
     """The settings of a bucket."""
 
-    # Amazon S3 user guide, "General purpose bucket naming rules".
-    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] = Field(
-        description="The bucket's name."
-    )
     prefix: Annotated[
         str, Field(max_length=512, pattern=r"^(?:[A-Za-z0-9!_.*'()=-]+(?:/[A-Za-z0-9!_.*'()=-]+)*)?$")
     ] = Field(
@@ -33,11 +29,10 @@ class Settings(AmazonSettings):
     )
 
 
-class Kind(AmazonDestination[Settings]):
+class Kind(BucketDestination[Settings]):
     """An object is there whole or not at all, and one that is put twice is the same one."""
 
     settings_type = Settings
-    service = "s3"
 
     @property
     def limits(self) -> Limits:
@@ -49,25 +44,8 @@ class Kind(AmazonDestination[Settings]):
         receipts: dict[int, Receipt] = {}
         for run_id in dict.fromkeys(due.run_id for due in batch):
             part = [due for due in batch if due.run_id == run_id]
-            receipts |= dict.fromkeys((due.position for due in part), await self._put(run_id, part))
+            key = "/".join(filter(None, (self.settings.prefix, run_id, name_of(part, ".jsonl"))))
+            body = b"".join(due.event.body + b"\n" for due in part)
+            receipt = await self._put(key, body, "application/x-ndjson")
+            receipts |= dict.fromkeys((due.position for due in part), receipt)
         return [receipts[due.position] for due in batch]
-
-    async def _put(self, run_id: str, part: Sequence[Due]) -> Receipt:
-        answer = await self._call(
-            "put_object",
-            Bucket=self.settings.bucket,
-            Key="/".join(filter(None, (self.settings.prefix, run_id, name_of(part)))),
-            Body=b"".join(due.event.body + b"\n" for due in part),
-            ContentType="application/x-ndjson",
-        )
-        return answer if isinstance(answer, (Later, Refused, Taken)) else Taken()
-
-
-def name_of(part: Sequence[Due]) -> str:
-    """Return the name of the object that holds these events.
-
-    The position sorts the objects of a run. An outbox that was empty counts anew, so the hash of the events' ids
-    keeps one object from taking the place of another that holds something else.
-    """
-    ids = hashlib.sha256("\n".join(due.event.event_id for due in part).encode()).hexdigest()
-    return f"part-{part[0].position:012}-{ids[:16]}.jsonl"

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import anyio
 import structlog
 
 from auditor.delivery.batches import Batcher
-from auditor.delivery.contract import Later, Refused, Taken
+from auditor.delivery.contract import Later, Refused, Taken, Undeliverable
 from auditor.delivery.events import RUN
+from auditor.delivery.lag import Lag
 from auditor.errors import SinkError
 from auditor.model import rfc3339, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from auditor.delivery.contract import AnyDestination, Receipt
     from auditor.delivery.store import Store
     from auditor.history import Due
+
+Job: TypeAlias = "Callable[[], Awaitable[None]]"
+Together: TypeAlias = "Callable[[Sequence[Job]], Awaitable[None]]"
 
 log = structlog.get_logger()
 
@@ -54,16 +59,25 @@ class Report:
     """Still in the outbox; None where the history failed, so that nobody knows."""
     why: str | None
     """Why the last event that was not taken was not."""
+    undeliverable: int = 0
+    """How many of those that were refused could be told nowhere."""
+    lag_max_s: float | None = None
+    """The longest that an event of these was under way, in seconds; None where none was taken."""
+    lag_mean_s: float | None = None
+    """The same on the average."""
+    duration_s: float = 0.0
+    """How long it was sent to."""
 
     @property
     def fault(self) -> str | None:
         """What is wrong, in words; None where all is well."""
         if not self.refused and self.left == 0:
             return None
-        count = "an unknown number of" if self.left is None else self.left
-        parts = [f"{count} event(s) left"] if self.left != 0 else []
-        if self.refused:
-            parts.append(f"{self.refused} refused for good, each in dead-letter.jsonl")
+        left = "an unknown number of" if self.left is None else self.left
+        parts = [f"{left} event(s) left"] if self.left != 0 else []
+        refused = self.refused - self.undeliverable
+        counted = ((refused, "refused for good"), (self.undeliverable, "undeliverable"))
+        parts += [f"{count} {how}, each in dead-letter.jsonl" for count, how in counted if count]
         return f"{self.destination}: {', '.join(parts)}" + (f": {self.why}" if self.why else "")
 
 
@@ -75,24 +89,32 @@ class Delivery:
     """
 
     def __init__(
-        self, destination: AnyDestination, store: Store, pause: Callable[[int], float] | None = None
+        self,
+        destination: AnyDestination,
+        store: Store,
+        pause: Callable[[int], float] | None = None,
+        together: Together | None = None,
     ) -> None:
         """Prepare to send.
 
         :param pause: returns the seconds to wait after so many failures in a row, from 1.
+        :param together: does the lanes' jobs, so many at once; None does one after another.
         """
         self._destination = destination
         self._store = store
         self._pause = pause or _back_off
+        self._together = together or _one_by_one
         self._name = destination.name
-        self._batcher = Batcher(destination.limits)
+        self._batcher = Batcher(destination.limits, destination.lane, destination.say)
         self._at_once = max(_LEAST_READ, destination.limits.events)
         self._taken = 0
         self._refused = 0
-        self._failures = 0
-        """Batches in a row of which nothing was settled."""
-        self._leave_alone_until = 0.0
-        """Seconds since the epoch."""
+        self._lag = Lag()
+        self._undeliverable = 0
+        self._failures: Counter[str | None] = Counter()
+        """Lane → batches in a row of which nothing was settled."""
+        self._leave_alone_until: dict[str | None, float] = {}
+        """Lane → seconds since the epoch."""
         self._why: str | None = None
         self._again_at: dict[int, float] = {}
         """Position → when what was tried in vain may be tried again: seconds since the epoch."""
@@ -118,7 +140,21 @@ class Delivery:
         ) as error:  # a bug in one kind of destination must not keep the others from being told
             log.exception("internal error: a bug of the auditor", destination=self._name)
             self._why = f"a bug of the auditor: {type(error).__name__}"
-        return Report(self._name, self._taken, self._refused, await self._left(), self._why)
+        left = await self._left()
+        return replace(self.so_far(self._why), left=left, duration_s=round(anyio.current_time() - now, 3))
+
+    def so_far(self, why: str | None) -> Report:
+        """Return what became of the events until now, where that is all there will be; what is left is not known."""
+        return Report(
+            self._name,
+            self._taken,
+            self._refused,
+            None,
+            why,
+            self._undeliverable,
+            self._lag.longest,
+            self._lag.mean,
+        )
 
     async def _left(self) -> int | None:
         try:
@@ -148,30 +184,42 @@ class Delivery:
     async def _send_all(self, due: Sequence[Due]) -> bool:
         """Send these events, which follow one another; say whether there was one to send."""
         self._whole = {each.position: each for each in due}
-        fit, too_large = self._batcher.fitted(due)
-        if too_large:
-            await self._bury(too_large)
+        fit, unfit = self._batcher.fitted(due)
+        if unfit:
+            await self._bury(unfit)
         held: set[str] = set()
         """Findings of which something was not taken: what follows about them waits."""
-        sent = bool(too_large)
-        for batch in self._batcher.batches(fit):
-            rest = [each for each in batch if each.event.finding_id not in held and not self._waits(each)]
-            if rest:
+        sent = bool(unfit)
+
+        async def send_lane(lane: str | None, batches: Iterator[list[Due]]) -> None:
+            nonlocal sent
+            for batch in batches:
+                rest = [each for each in batch if each.event.finding_id not in held and not self._waits(each)]
+                if not rest or self._left_alone_for(lane):
+                    continue
                 sent = True
-                held |= await self._send(rest)
-                await anyio.sleep(max(self._leave_alone_until - self._store.now(), 0.0))
+                held.update(await self._send(rest, lane))
+                if lane is None:  # or others go on meanwhile
+                    await anyio.sleep(self._left_alone_for(lane))
+
+        for lanes in self._batcher.batches(fit):
+            await self._together([partial(send_lane, *each) for each in lanes.items()])
         return sent
+
+    def _left_alone_for(self, lane: str | None) -> float:
+        """Return the seconds that a lane is to be left alone."""
+        return max(self._leave_alone_until.get(lane, 0.0) - self._store.now(), 0.0)
 
     def _waits(self, due: Due) -> bool:
         return due.event.kind == RUN and bool(self._again_at) and anyio.current_time() < self._run_waits_until
 
-    async def _send(self, batch: Sequence[Due]) -> set[str]:
+    async def _send(self, batch: Sequence[Due], lane: str | None) -> set[str]:
         """Send a batch; return the findings of which something was not taken."""
         receipts = await self._asked(batch)
-        if len(batch) > 1 and all(isinstance(each, Refused) for each in receipts):
+        if len(batch) > 1 and all(isinstance(each, Refused) and each.perhaps_spoiled for each in receipts):
             # One of them may have spoiled it for all.
             middle = len(batch) // 2
-            return await self._send(batch[:middle]) | await self._send(batch[middle:])
+            return await self._send(batch[:middle], lane) | await self._send(batch[middle:], lane)
         taken: list[Due] = []
         refused: list[tuple[Due, str]] = []
         later: list[tuple[Due, Later]] = []
@@ -181,17 +229,21 @@ class Delivery:
                     taken.append(due)
                 case Refused(why):
                     refused.append((due, why))
+                case Undeliverable(why):
+                    refused.append((due, why))
+                    self._undeliverable += 1
                 case Later():
                     later.append((due, receipt))
         if taken:
             await self._store.acknowledge(self._name, [due.position for due in taken])
             self._taken += len(taken)
+            self._lag.took(taken, self._store.now())
         if refused:
             await self._bury(refused)
         for due in (*taken, *(due for due, _ in refused)):
             self._again_at.pop(due.position, None)
-        self._failures = 0 if taken or refused else self._failures + 1
-        await self._put_off(later)
+        self._failures[lane] = 0 if taken or refused else self._failures[lane] + 1
+        await self._put_off(later, lane)
         return {due.event.finding_id for due, _ in later if due.event.finding_id is not None}
 
     async def _asked(self, batch: Sequence[Due]) -> Sequence[Receipt]:
@@ -200,11 +252,11 @@ class Delivery:
             return await self._destination.send(batch)
         return [Later(f"no answer within {timeout:g} s")] * len(batch)
 
-    async def _put_off(self, later: Sequence[tuple[Due, Later]]) -> None:
-        """Postpone what was not taken; where nothing was, leave the receiver alone until then."""
+    async def _put_off(self, later: Sequence[tuple[Due, Later]], lane: str | None) -> None:
+        """Postpone what was not taken; where nothing was, leave the receiver, or its lane, alone until then."""
         alike: defaultdict[tuple[int, Later], list[Due]] = defaultdict(list)
         for due, receipt in later:
-            alike[self._failures or due.attempts + 1, receipt].append(due)
+            alike[self._failures[lane] or due.attempts + 1, receipt].append(due)
         for (failures, receipt), these in alike.items():
             self._why = shown(receipt.why)[:_LONGEST_WHY]
             pause = max(self._pause(failures), min(receipt.after or 0.0, _LONGEST_ASKED))
@@ -212,8 +264,8 @@ class Delivery:
             positions = [due.position for due in these]
             await self._store.postpone(self._name, positions, not_before=not_before, error=self._why)
             self._again_at |= dict.fromkeys(positions, not_before)
-            if self._failures:
-                self._leave_alone_until = not_before
+            if self._failures[lane]:
+                self._leave_alone_until[lane] = not_before
             log.warning(
                 "not delivered yet",
                 destination=self._name,
@@ -228,6 +280,11 @@ class Delivery:
         self._refused += len(told)
         self._why = told[-1][1]
         log.error("refused for good", destination=self._name, events=len(told), why=self._why)
+
+
+async def _one_by_one(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        await job()
 
 
 def _back_off(failures: int) -> float:

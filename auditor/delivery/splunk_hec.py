@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 from pydantic import Field
 
 from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken
+from auditor.delivery.forms import FreeForm
 from auditor.delivery.http import HttpSettings, Poster
+from auditor.delivery.told import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,7 @@ _INVALID = frozenset({5, 6, 12, 13, 15})
 _BAD_REQUEST = 400
 
 
-class Settings(HttpSettings):
+class Settings(FreeForm, HttpSettings):
     """The settings of a collector; `url` is its base, without a path."""
 
     token_env: str | None = Field(default=None, description="The environment variable that holds the token.")
@@ -83,7 +84,6 @@ class Kind(Destination[Settings]):
         return receipt
 
     def _wrapped(self, due: Due) -> bytes:
-        told: dict[str, Any] = orjson.loads(due.event.body)
         envelope: dict[str, Any] = {
             "source": self.settings.source,
             "sourcetype": self.settings.sourcetype,
@@ -91,8 +91,8 @@ class Kind(Destination[Settings]):
         }
         if self.settings.index is not None:
             envelope["index"] = self.settings.index
-        if (seconds := _seconds(told.get("observed_at") or told.get("finished_at"))) is not None:
-            envelope["time"] = seconds
+        if (time := told_of(due).time) is not None:
+            envelope["time"] = time.timestamp()
         # The event's own bytes: they are escaped already.
         return orjson.dumps(envelope)[:-1] + b',"event":' + due.event.body + b"}"
 
@@ -119,10 +119,3 @@ def _code(body: bytes) -> int | None:
         return None
     code = told.get("code") if isinstance(told, dict) else None
     return code if isinstance(code, int) and not isinstance(code, bool) else None
-
-
-def _seconds(time: object) -> float | None:
-    try:
-        return datetime.fromisoformat(str(time)).timestamp()
-    except ValueError:
-        return None

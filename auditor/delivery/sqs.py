@@ -9,6 +9,7 @@ from pydantic import Field
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
 from auditor.delivery.entries import in_order, receipt_of
+from auditor.delivery.forms import FreeForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ _ENVELOPE = 256
 _FOR_GOOD = frozenset({"InvalidMessageContents", "InvalidParameterValue", "MessageTooLong"})
 
 
-class Settings(AmazonSettings):
+class Settings(FreeForm, AmazonSettings):
     """The settings of a queue."""
 
     queue_url: Annotated[str, Field(pattern=r"^https?://[^\s@]+/[A-Za-z0-9_-]{1,80}(?:\.fifo)?$")] = Field(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from auditor.delivery.contract import Destination, Later, Limits
+from auditor.delivery.forms import FreeForm
 from auditor.delivery.http import HttpSettings, Poster
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _BATCH_BYTES = 1024 * 1024
 """What web servers take by default (nginx: client_max_body_size)."""
 
 
-class Settings(HttpSettings):
+class Settings(FreeForm, HttpSettings):
     """The settings of a webhook."""
 
     secret_env: str | None = Field(

@@ -24,6 +24,11 @@ class Format(ABC):
     """What may stand behind a colon after the format's name, such as a version; the first is the default."""
     needs: ClassVar[str | None] = None
     """The package that it writes by, which comes with the extra of the format's name; None where it needs none."""
+    tells_of_delivery: ClassVar[bool] = False
+    """Whether it is ended only once all was sent that could be, and so later than what others rest on."""
+
+    wants_past: ClassVar[bool] = False
+    """Whether it tells of earlier runs: the history is asked for `RunStart.past` where a format wants it."""
 
     def __init__(self, start: RunStart, variant: str | None = None) -> None:
         """Begin a document.

@@ -13,6 +13,8 @@ from auditor.model import is_plain
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DELETE = b"\x7f"
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+"""The whole numbers that orjson writes."""
 
 
 def encoded(value: Any) -> bytes:
@@ -20,7 +22,7 @@ def encoded(value: Any) -> bytes:
     try:
         raw = orjson.dumps(value, default=_default)
     except orjson.JSONEncodeError:
-        raw = orjson.dumps(_without_surrogates(value), default=_default)
+        raw = orjson.dumps(_writable(value), default=_default)
     if raw.isascii() and _DELETE not in raw:
         return raw  # as nearly all is: orjson has escaped what is hostile in ASCII, but for DEL
     text = raw.decode()
@@ -43,14 +45,20 @@ def _default(value: Any) -> Any:
     return dict(value)  # a mapping that is no dict
 
 
-def _without_surrogates(value: Any) -> Any:
-    """Return `value` with lone surrogates, which no UTF-8 can hold, written as their escapes."""
+def _writable(value: Any) -> Any:
+    """Return `value` with what orjson does not write made fit for it.
+
+    Lone surrogates, which no UTF-8 can hold, become their escapes; whole numbers of more than 64 bits, of which JSON
+    knows no bound, are written out.
+    """
     if isinstance(value, str):
         return _SURROGATE.sub(lambda match: rf"\u{ord(match[0]):04x}", value)
+    if isinstance(value, int) and not _SMALLEST <= value <= _LARGEST:
+        return orjson.Fragment(str(value))
     if is_dataclass(value) and not isinstance(value, type):
         value = {each.name: getattr(value, each.name) for each in fields(value)}
     if isinstance(value, Mapping):
-        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
+        return {_writable(key): _writable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_without_surrogates(item) for item in value]
+        return [_writable(item) for item in value]
     return value

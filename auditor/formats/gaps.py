@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from auditor.model import PARTITION, Verdict, shown
+from auditor.model import PARTITION, UNJUDGED, UNREAD, Verdict, gap_id, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from auditor.formats.start import RunStart
 
-_UNREAD = frozenset({Verdict.PARTIAL, Verdict.FAILED})
+
+UNREAD_TITLE, UNJUDGED_TITLE = "Could not be audited", "Could not be judged"
 
 
 class GapKind(StrEnum):
@@ -30,13 +31,15 @@ class GapKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """One thing that the run did not see; what does not apply is None."""
+    """One target's part in a gap, or the run's scope; what does not apply is None."""
 
     kind: GapKind
     gap_id: str
-    """The same in every run in which the same was not seen."""
+    """Of the whole gap, as destinations are told of it: all Regions of one account, source and reason have it."""
+    part_id: str
+    """Of this target's part in it: no other in the run has it, and it is the same in every run."""
     event_id: str
-    """Of this run's word on it: what a receiver drops copies by."""
+    """Of this run's word on this part: what a receiver drops copies by."""
     title: str
     text: str
     """One sentence for people, fit to be shown."""
@@ -60,11 +63,16 @@ def gaps(start: RunStart, coverage: Iterable[Mapping[str, Any]]) -> Iterator[Gap
     """Yield what this run did not see: its scope first, where that is a subset, then in the order of the plan."""
     if start.is_subset:
         yield _of_subset(start)
+    yield from gaps_of_targets(start.run_id, coverage)
+
+
+def gaps_of_targets(run_id: str, coverage: Iterable[Mapping[str, Any]]) -> Iterator[Gap]:
+    """Yield what these coverage lines tell was not seen, in their order."""
     for line in coverage:
-        if line["verdict"] in _UNREAD:
-            yield _unread(start, line)
+        if line["verdict"] in UNREAD:
+            yield _unread(run_id, line)
         for policy, records in line["unjudged"].items():
-            yield _unjudged(start, line, policy, records)
+            yield _unjudged(run_id, line, policy, records)
 
 
 def scope_text(start: RunStart) -> str:
@@ -84,20 +92,22 @@ def accepted_text(accepted: Mapping[str, str]) -> str:
 def _of_subset(start: RunStart) -> Gap:
     return Gap(
         GapKind.SUBSET,
-        *_ids(start, GapKind.SUBSET),
+        gap_id(None, None, GapKind.SUBSET),
+        *_ids(start.run_id, GapKind.SUBSET),
         title="A subset was audited",
         text=f"This run audited {scope_text(start)}. Nothing is known of the rest.",
     )
 
 
-def _unread(start: RunStart, line: Mapping[str, Any]) -> Gap:
+def _unread(run_id: str, line: Mapping[str, Any]) -> Gap:
     how_far = "read only in part" if line["verdict"] == Verdict.PARTIAL else "not read"
     why = ": ".join(str(line[key]) for key in ("reason", "error_code", "error_message") if line[key])
     text = shown(f"{line['source']} was {how_far} in account {line['account_id']}, {line['region']}: {why}")
     return Gap(
         GapKind.UNREAD,
-        *_ids(start, GapKind.UNREAD, line),
-        title="Could not be audited",
+        line["gap_id"],
+        *_ids(run_id, GapKind.UNREAD, line),
+        title=UNREAD_TITLE,
         text=text,
         **_of_line(line),
         verdict=str(line["verdict"]),
@@ -108,16 +118,17 @@ def _unread(start: RunStart, line: Mapping[str, Any]) -> Gap:
     )
 
 
-def _unjudged(start: RunStart, line: Mapping[str, Any], policy: str, records: int) -> Gap:
+def _unjudged(run_id: str, line: Mapping[str, Any], policy: str, records: int) -> Gap:
     where = f"in account {line['account_id']}, {line['region']}"
     return Gap(
         GapKind.UNJUDGED,
-        *_ids(start, GapKind.UNJUDGED, line, policy),
-        title="Could not be judged",
+        gap_id(line["account_id"], line["source"], UNJUDGED, policy),
+        *_ids(run_id, GapKind.UNJUDGED, line, policy),
+        title=UNJUDGED_TITLE,
         text=shown(f"{policy} could not judge {records} record(s) {where}: they do not say what it needs"),
         **_of_line(line),
         verdict=str(line["verdict"]),
-        reason="unjudged",
+        reason=UNJUDGED,
         policy=policy,
         records=records,
     )
@@ -128,13 +139,14 @@ def _of_line(line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _ids(
-    start: RunStart, kind: GapKind, line: Mapping[str, Any] | None = None, policy: str = ""
+    run_id: str, kind: GapKind, line: Mapping[str, Any] | None = None, policy: str = ""
 ) -> tuple[str, str]:
-    """Return the gap's id, and the event's."""
+    """Return the id of this part of a gap, and the event's."""
     where = [line[key] for key in ("account_id", "region", "source")] if line else []
-    gap_id = _digest("gap", kind, PARTITION, *where, policy)
-    return gap_id, _digest(gap_id, start.run_id)
+    part_id = digest("gap", kind, PARTITION, *where, policy)
+    return part_id, digest(part_id, run_id)
 
 
-def _digest(*parts: str) -> str:
+def digest(*parts: str) -> str:
+    """Return the id that these parts make."""
     return hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -75,7 +75,7 @@ class OutputFormat(Format):
     def _of_gap(self, gap: Gap) -> dict[str, Any]:
         said = f"{accepted_text(gap.accepted)}: {gap.text}" if gap.accepted else gap.text
         severity = "info" if gap.kind is GapKind.SUBSET or gap.accepted else "major"
-        return self._issue(said, f"coverage-{gap.kind}", gap.gap_id, severity, gap.policy)
+        return self._issue(said, f"coverage-{gap.kind}", gap.part_id, severity, gap.policy)
 
     def _issue(
         self, said: str, check: str, fingerprint: str, severity: str, policy: str | None = None

@@ -45,9 +45,11 @@ TEXTS = (
     "cost",
     "scope",
     "run_id",
+    "gap_id",
 )
 """Columns of text, in which `related`, `evidence`, `controls`, `cost` and `waiver` are JSON.
 
+`id` is a finding's, or that of a target's part in a gap, whose own id, which destinations are told too, is `gap_id`.
 `kind` is `finding`; `gap` for what was not seen; or `run`, once and last, with the run's scope and whether it saw all.
 """
 NUMBERS = ("unjudged_records", "coverage_percent")
@@ -114,7 +116,8 @@ def rows_at_the_end(
 def _gap_row(gap: Gap, start: RunStart, run: Mapping[str, Any]) -> Row:
     return {
         "kind": "gap",
-        "id": gap.gap_id,
+        "id": gap.part_id,
+        "gap_id": gap.gap_id,
         "event_id": gap.event_id,
         "policy": gap.policy,
         "account_id": gap.account_id,

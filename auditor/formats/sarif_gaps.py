@@ -64,7 +64,7 @@ def gap_result(group: Group, uri: str) -> dict[str, Any]:
         "fingerprints": {"auditor/v1": group.group_id},
         "partialFingerprints": {"primaryLocationLineHash": f"{group.group_id}:1"},
         **suppressions,
-        "properties": {"gap": gap, "gaps": group.count},
+        "properties": {"gap": gap, "gapIds": list(group.gap_ids), "gaps": group.count},
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +20,10 @@ class JudgedPolicy:
     """One sentence: what it finds."""
     description: str
     """Why that matters."""
+    page: str
+    """The policy's page, whole."""
+    settings: Mapping[str, Any]
+    """As the configuration sets them, fit for JSON."""
     remediation: str
     controls: Sequence[Control]
     severity: Severity
@@ -27,6 +31,23 @@ class JudgedPolicy:
     version: str
     line: int
     """Where in the configuration it is set, from 1; the line of `policies` where it is not named, 1 without that."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRun:
+    """A run that has finished, as the history tells of it."""
+
+    run_id: str
+    started_at: str
+    """RFC 3339, UTC."""
+    is_subset: bool
+    open: int
+    """Findings that were open, waived ones and those not seen included."""
+    new: int
+    """Of these, those that were not open before it."""
+    not_seen: int
+    resolved: int
+    coverage_percent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +66,5 @@ class RunStart:
     """The configuration, as it was named."""
     policies: Mapping[str, JudgedPolicy]
     """By id: those that this run judges by."""
+    past: Sequence[PastRun] = ()
+    """Earlier runs, the oldest first: for formats of which `wants_past` is true, where there is a history."""

@@ -6,12 +6,13 @@ from datetime import datetime
 
 from auditor.model import shown
 
-_ELLIPSIS = "…"
+ELLIPSIS = "…"
+"""Stands at the end of a text that was cut."""
 
 
 def cut(text: str, most: int) -> str:
     """Return `text`, with its end given up for an ellipsis where it is longer than `most` characters."""
-    return text if len(text) <= most else f"{text[: most - 1]}{_ELLIPSIS}"
+    return text if len(text) <= most else f"{text[: most - 1]}{ELLIPSIS}"
 
 
 def milliseconds(time: str) -> int:
@@ -24,7 +25,7 @@ def one_line(text: str, most: int) -> str:
     line = shown(" ".join(text.split())) or "-"
     if len(line) * 4 <= most or len(line.encode()) <= most:
         return line
-    return line.encode()[: most - len(_ELLIPSIS.encode())].decode(errors="ignore") + _ELLIPSIS
+    return line.encode()[: most - len(ELLIPSIS.encode())].decode(errors="ignore") + ELLIPSIS
 
 
 def without_surrogates(text: str) -> str:

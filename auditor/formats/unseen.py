@@ -18,11 +18,13 @@ _Key = tuple[str | None, ...]
 
 @dataclass(slots=True)
 class Group:
-    """Gaps of one account for one reason."""
+    """Parts of gaps of one account for one reason, whatever their source."""
 
     group_id: str
     """The same in every run in which the same account has a gap for the same reason."""
     first: Gap
+    gap_ids: dict[str, None]
+    """The gaps that it tells of."""
     count: int = 1
 
     @property
@@ -55,10 +57,11 @@ class Unseen:
         group = self._groups.get((*about, *accepted))
         if group is not None:
             group.count += 1
+            group.gap_ids[gap.gap_id] = None
             return
         text = "\n".join(each or "" for each in ("gaps", *about))
         group_id = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-        self._groups[*about, *accepted] = Group(group_id, gap)
+        self._groups[*about, *accepted] = Group(group_id, gap, {gap.gap_id: None})
 
     def groups(self) -> Iterator[Group]:
         """Yield each, in the order of its first gap."""

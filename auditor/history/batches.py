@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Connection, Dialect, Insert, Update
+    from sqlalchemy import Connection, Delete, Dialect, Insert, Update
 
 _COMPILED = "auditor.history.batches"
 """Where a connection keeps what was compiled for it."""
 
 
-def write(connection: Connection, statement: Insert | Update, rows: Sequence[dict[str, Any]]) -> None:
+def write(
+    connection: Connection, statement: Insert | Update | Delete, rows: Sequence[dict[str, Any]]
+) -> None:
     """Run a statement, made once for the process, for each row; each row has a value for each of its parameters."""
     if not rows:
         return
@@ -31,7 +33,7 @@ def write(connection: Connection, statement: Insert | Update, rows: Sequence[dic
 
 
 def _compiled(
-    statement: Insert | Update, dialect: Dialect
+    statement: Insert | Update | Delete, dialect: Dialect
 ) -> tuple[str, Callable[[dict[str, Any]], tuple[Any, ...]] | None]:
     compiled = statement.compile(dialect=dialect)
     if not compiled.positional:

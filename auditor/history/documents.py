@@ -17,12 +17,14 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 def storable(text: str) -> str:
     """Return `text` with what no database takes written as its escape."""
+    if is_storable(text):
+        return text
     return _UNSTORABLE.sub(lambda match: rf"\u{ord(match[0]):04x}", text)
 
 
 def is_storable(text: str) -> bool:
     """Say whether every database gives `text` back as it is."""
-    return _UNSTORABLE.search(text) is None
+    return (text.isascii() and "\0" not in text) or _UNSTORABLE.search(text) is None
 
 
 def document(finding: Finding) -> bytes:
@@ -35,10 +37,14 @@ def document(finding: Finding) -> bytes:
 
 def read_finding(body: bytes) -> Finding:
     """Return the finding that `document` has written."""
-    told: dict[str, Any] = orjson.loads(body)
+    return finding_of_document(orjson.loads(body))
+
+
+def finding_of_document(told: Mapping[str, Any]) -> Finding:
+    """Return the finding that such a document tells of; what else stands in it is left out."""
     waiver, cost, resolution = told["waiver"], told["cost"], told["resolution"]
     return Finding(
-        **told
+        **{each.name: told[each.name] for each in fields(Finding)}
         | {
             "severity": Severity(told["severity"]),
             "status": Status(told["status"]),

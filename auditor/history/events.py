@@ -39,3 +39,5 @@ class Due:
     run_id: str
     attempts: int
     last_error: str | None
+    said_at: str | None = None
+    """When the run began that says so, as RFC 3339: a finding that is gone was last observed before it."""

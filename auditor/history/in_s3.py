@@ -68,12 +68,13 @@ async def put_back(objects: _Objects, fetched: Fetched, *, keep: Path) -> None:
         await objects.write(origin.bucket, origin.key, fetched.store.path, fetched.etag)
     except LostRace as error:
         why = "another run has written it meanwhile, and what that wrote stands; let one run end before the next begins"
-        raise SinkError(_kept(fetched, keep, why)) from error
+        raise SinkError(kept(fetched, keep, why)) from error
     except (CallFailed, OSError) as error:
-        raise SinkError(_kept(fetched, keep, _why(error))) from error
+        raise SinkError(kept(fetched, keep, _why(error))) from error
 
 
-def _kept(fetched: Fetched, keep: Path, why: str) -> str:
+def kept(fetched: Fetched, keep: Path, why: str) -> str:
+    """Leave the copy in the folder `keep`, and say so, with why it was not put back."""
     left = keep / FILE
     text = f"the history {shown(fetched.origin.name)} was not put back: {why}"
     if left != fetched.store.path:

@@ -41,7 +41,7 @@ class History:
     def begin(self, run: Begun) -> OpenRun:
         """Begin a run, or go on with the one of this id.
 
-        :raises UsageError: where that has finished, or another has begun since.
+        :raises UsageError: where another has begun since.
         """
         return OpenRun(self.database.transaction, run)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
+from sqlalchemy import func, select
 
 from auditor.history import statements
 from auditor.history.batches import write
 from auditor.history.events import FINDING, Due, Event
-from auditor.history.tables import documents, events, findings, outbox
+from auditor.history.tables import events, outbox
 from auditor.model import Status
 
 if TYPE_CHECKING:
@@ -108,52 +108,34 @@ class Outbox:
 
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]]) -> None:
         self._transaction = transaction
+        self._tried: dict[str, bool] = {}
+        """Whether something of a destination was tried in vain."""
 
     def pending(self, destination: str, limit: int, *, now: float, after: int = 0) -> list[Due]:
         """Return what is to be sent to a destination now, in the order of its positions, from beyond `after`.
 
-        What is postponed holds up what follows about the same finding, and nothing else.
+        What is postponed, or was left there up to `after`, holds up what follows about the same finding, and nothing
+        else.
 
         :param now: seconds since the epoch.
         """
-        earlier_event, earlier = events.alias(), outbox.alias()
-        held_up = exists().where(
-            earlier.c.destination == outbox.c.destination,
-            earlier.c.position < outbox.c.position,
-            earlier.c.not_before > now,
-            earlier_event.c.position == earlier.c.position,
-            earlier_event.c.finding_id == events.c.finding_id,
-        )
-        statement = (
-            select(events, outbox.c.attempts, outbox.c.last_error, documents.c.body.label("document"))
-            .join(outbox, outbox.c.position == events.c.position)
-            .outerjoin(findings, and_(findings.c.finding_id == events.c.finding_id, events.c.body.is_(None)))
-            .outerjoin(documents, documents.c.finding == findings.c.id)
-            .where(
-                outbox.c.destination == destination,
-                outbox.c.position > after,
-                or_(outbox.c.not_before.is_(None), outbox.c.not_before <= now),
-                ~held_up,
-            )
-            .order_by(outbox.c.position)
-            .limit(limit)
-        )
+        told = {"to": destination, "now": now, "beyond": after, "most": limit}
         with self._transaction() as connection:
-            rows = connection.execute(statement).all()
+            if destination not in self._tried:
+                self._tried[destination] = connection.scalar(statements.TRIED, told) is not None
+            # Where nothing was, nothing is looked for that could hold up another.
+            statement = statements.PENDING_BUT_HELD if self._tried[destination] else statements.PENDING
+            rows = connection.execute(statement, told).all()
         return [
             Due(
-                row.position,
-                Event(
-                    row.event_id,
-                    row.kind,
-                    row.document if row.body is None else row.body,
-                    row.finding_id,
-                ),
-                row.run_id,
-                row.attempts,
-                row.last_error,
+                position,
+                Event(event_id, kind, document if body is None else body, finding_id),
+                run_id,
+                attempts,
+                last_error,
+                said_at,
             )
-            for row in rows
+            for position, event_id, finding_id, run_id, kind, body, attempts, last_error, document, said_at in rows
         ]
 
     def left(self) -> dict[str, int]:
@@ -176,21 +158,26 @@ class Outbox:
     ) -> None:
         """Note that this was tried in vain, and when it may be tried again: seconds since the epoch."""
         with self._transaction() as connection:
-            for keys in _slices(positions):
-                connection.execute(
-                    update(outbox)
-                    .where(outbox.c.destination == destination, outbox.c.position.in_(keys))
-                    .values(attempts=outbox.c.attempts + 1, not_before=not_before, last_error=error)
-                )
+            self._tried[destination] = True
+            told = {"to": destination, "from_then": not_before, "because": error}
+            write(connection, statements.POSTPONED, [told | each for each in _ranges(positions)])
 
 
 def _take_out(connection: Connection, destination: str, positions: Collection[int]) -> None:
-    for keys in _slices(positions):
-        connection.execute(
-            delete(outbox).where(and_(outbox.c.destination == destination, outbox.c.position.in_(keys)))
-        )
-        wanted = exists().where(outbox.c.position == events.c.position)
-        connection.execute(delete(events).where(events.c.position.in_(keys), ~wanted))
+    ranges = _ranges(positions)
+    write(connection, statements.TAKEN, [{"to": destination} | each for each in ranges])
+    write(connection, statements.LET_GO, ranges)
+
+
+def _ranges(positions: Collection[int]) -> list[dict[str, Any]]:
+    """Return these positions as ranges of such that follow one another: nearly always one."""
+    ranges: list[dict[str, Any]] = []
+    for position in sorted(positions):
+        if ranges and ranges[-1]["last"] == position - 1:
+            ranges[-1]["last"] = position
+        else:
+            ranges.append({"first": position, "last": position})
+    return ranges
 
 
 def _standing(connection: Connection, ids: Sequence[str]) -> set[str]:

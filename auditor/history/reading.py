@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, case, func, select
 
 from auditor.errors import UsageError
 from auditor.history.life import OPEN
 from auditor.history.tables import documents, findings, retirements, runs, transitions
-from auditor.model import Status, shown
+from auditor.model import Severity, Status, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -36,6 +36,12 @@ _TOLD = (
     findings.c.first_seen,
 )
 
+_WORST_FIRST = (
+    case({severity: rank for rank, severity in enumerate(Severity)}, value=findings.c.severity),
+    findings.c.policy,
+    findings.c.id,
+)
+
 
 def run_lines(database: Database, last: int) -> list[dict[str, Any]]:
     """Return the last runs, the newest first."""
@@ -53,7 +59,7 @@ def finding_lines(
     """Return the findings of these statuses, accounts and policies; where none is named, all that are open."""
     wanted = sorted(statuses or OPEN)
     columns = (*_TOLD, findings.c.status, findings.c.resolution, findings.c.why)
-    statement = select(*columns).where(findings.c.status.in_(wanted)).order_by(findings.c.id)
+    statement = select(*columns).where(findings.c.status.in_(wanted)).order_by(*_WORST_FIRST)
     if accounts:
         statement = statement.where(findings.c.account_id.in_(sorted(accounts)))
     if policies:
@@ -123,7 +129,7 @@ def difference(database: Database, older: str, newer: str) -> dict[str, Any]:
             select(*_TOLD, now.c.status, now.c.resolution, now.c.why, then.c.status.label("before"))
             .join(now, now.c.finding == findings.c.id)
             .outerjoin(then, then.c.finding == findings.c.id)
-            .order_by(findings.c.id)
+            .order_by(*_WORST_FIRST)
         )
         found: dict[str, list[dict[str, Any]]] = {change: [] for change in CHANGES}
         for row in connection.execute(statement).mappings():

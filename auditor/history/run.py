@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 from auditor.history import life, statements
 from auditor.history.batches import write
@@ -15,8 +15,8 @@ from auditor.history.changes import Changes
 from auditor.history.documents import read_finding, read_resolution
 from auditor.history.life import OPEN, Known
 from auditor.history.outbox import Sending
-from auditor.history.tables import findings, runs
-from auditor.model import Finding, Status, Verdict, event_id
+from auditor.history.tables import findings, runs, verdicts
+from auditor.model import Finding, Status, Verdict, as_found, event_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,12 +38,12 @@ class OpenRun:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], run: Begun) -> None:
         """Begin the run, or go on with it where it has begun before.
 
-        :raises UsageError: where it has finished, or another has begun since.
+        :raises UsageError: where another has begun since.
         """
         self._transaction = transaction
         self._run = run
         with transaction() as connection:
-            self._sequence = statements.begun(
+            self._sequence, self._finished = statements.begun(
                 connection, run.run_id, run.started_at, run.config_digest, run.scope
             )
             last = connection.scalar(select(func.max(findings.c.id)))
@@ -80,13 +80,9 @@ class OpenRun:
             was = None if row is None else Status(row.status)
             again = row is not None and row.found_run == self._sequence
             status = was if again and was is not None else life.found(was)
-            seen[known_as] = told = replace(
-                finding,
-                status=status,
-                event_id=event_id(known_as, self._run.run_id, status),
-                first_seen=self._run.started_at if row is None else row.first_seen,
-                resolution=None,
-            )
+            event = event_id(known_as, self._run.run_id, status)
+            first_seen = self._run.started_at if row is None else row.first_seen
+            seen[known_as] = told = as_found(finding, event, status, first_seen)
             digest = self._run.policies[finding.policy].digest
             if row is None or was is None:
                 changes.new(self._next_finding, told, digest)
@@ -219,7 +215,7 @@ class OpenRun:
         events: Sequence[Event] = (),
         evidence: str | None = None,
     ) -> None:
-        """End the run.
+        """End the run; one that died after its end, while it delivered, has said its last by then.
 
         :param record: run.json.
         :param coverage: its coverage lines, `Ledger.lines()`.
@@ -227,10 +223,12 @@ class OpenRun:
         :param evidence: what its evidence is known by, where it kept any.
         """
         with self._transaction() as connection:
+            connection.execute(delete(verdicts).where(verdicts.c.run == self._sequence))
             rest = filter(None, (self._verdict(line) for line in coverage))
             while batch := list(islice(rest, statements.AT_ONCE)):
                 write(connection, statements.DECIDED, batch)
-            self._sending.post(connection, events)
+            if not self._finished:
+                self._sending.post(connection, events)
             connection.execute(
                 update(runs)
                 .where(runs.c.sequence == self._sequence)
@@ -243,6 +241,13 @@ class OpenRun:
                     exit_code=record["exit_code"],
                     evidence=evidence,
                 )
+            )
+
+    def exits_with(self, exit_code: int) -> None:
+        """Note how the run ends after all: what it could not deliver is known only once it has finished."""
+        with self._transaction() as connection:
+            connection.execute(
+                update(runs).where(runs.c.sequence == self._sequence).values(exit_code=exit_code)
             )
 
     def _verdict(self, line: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, false, func, insert, null, or_, select, update
+from sqlalchemy import (
+    and_,
+    bindparam,
+    delete,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from auditor.errors import UsageError
 from auditor.history.tables import documents, events, findings, outbox, runs, transitions, verdicts
@@ -100,32 +113,92 @@ NOT_FOUND = (
     )
 )
 
+_to = outbox.c.destination == bindparam("to")
+
+TRIED = select(outbox.c.position).where(_to, outbox.c.not_before.is_not(None)).limit(1)
+
+PENDING = (
+    select(
+        events,
+        outbox.c.attempts,
+        outbox.c.last_error,
+        documents.c.body.label("document"),
+        runs.c.started_at,
+    )
+    .join(outbox, outbox.c.position == events.c.position)
+    .outerjoin(runs, runs.c.run_id == events.c.run_id)
+    .outerjoin(findings, and_(findings.c.finding_id == events.c.finding_id, events.c.body.is_(None)))
+    .outerjoin(documents, documents.c.finding == findings.c.id)
+    .where(
+        _to,
+        outbox.c.position > bindparam("beyond"),
+        or_(outbox.c.not_before.is_(None), outbox.c.not_before <= bindparam("now")),
+    )
+    .order_by(outbox.c.position)
+    .limit(bindparam("most"))
+)
+
+# Told once for all rows: to look for each row among those before it takes hours where a destination was long away.
+_left = outbox.alias()
+_said = events.alias()
+_held = (
+    select(_said.c.finding_id, func.min(_left.c.position).label("since"))
+    .join(_left, _left.c.position == _said.c.position)
+    .where(
+        _left.c.destination == bindparam("to"),
+        or_(_left.c.not_before > bindparam("now"), _left.c.position <= bindparam("beyond")),
+        _said.c.finding_id.is_not(None),
+    )
+    .group_by(_said.c.finding_id)
+    .cte("held")
+)
+PENDING_BUT_HELD = PENDING.outerjoin(
+    _held, and_(_held.c.finding_id == events.c.finding_id, _held.c.since < outbox.c.position)
+).where(_held.c.finding_id.is_(None))
+
+_in_range = outbox.c.position.between(bindparam("first"), bindparam("last"))
+
+TAKEN = delete(outbox).where(_to, _in_range)
+LET_GO = delete(events).where(
+    events.c.position.between(bindparam("first"), bindparam("last")),
+    ~exists().where(outbox.c.position == events.c.position),
+)
+POSTPONED = (
+    update(outbox)
+    .where(_to, _in_range)
+    .values(
+        attempts=outbox.c.attempts + literal_column("1"),
+        not_before=bindparam("from_then"),
+        last_error=bindparam("because"),
+    )
+)
+
 UNTURNED = delete(transitions).where(
     transitions.c.run == bindparam("run"), transitions.c.finding.in_(bindparam("keys", expanding=True))
 )
 
 
-def begun(connection: Connection, run_id: str, started_at: str, config_digest: str, scope: str) -> int:
-    """Return the number of this run, which begins or goes on.
+def begun(
+    connection: Connection, run_id: str, started_at: str, config_digest: str, scope: str
+) -> tuple[int, bool]:
+    """Return the number of this run, which begins or goes on, and whether it has finished before.
 
-    :raises UsageError: where it has finished, or another has begun since: what is known is what that one found.
+    :raises UsageError: where another has begun since: what is known is what that one found.
     """
     last = connection.scalar(select(func.max(runs.c.sequence))) or 0
     before = connection.execute(
         select(runs.c.sequence, runs.c.finished_at).where(runs.c.run_id == run_id)
     ).one_or_none()
-    if before is not None and before.finished_at is not None:
-        raise UsageError(f"run {shown(run_id)} has finished, as the history says; begin a new one")
     if before is not None and before.sequence != last:
         raise UsageError(
             f"run {shown(run_id)} can't go on: another has begun since, as the history says; begin a new one"
         )
     if before is not None:
-        return int(before.sequence)
+        return int(before.sequence), before.finished_at is not None
     counts = dict.fromkeys(("new", "recurring", "reopened", "not_seen", "resolved"), 0)
     row = {"run_id": run_id, "started_at": started_at, "config_digest": config_digest, "scope": scope}
     connection.execute(insert(runs), row | counts | {"sequence": last + 1})
-    return int(last) + 1
+    return int(last) + 1, False
 
 
 def evidence_before(connection: Connection, sequence: int) -> tuple[str, str] | None:

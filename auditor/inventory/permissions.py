@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.aws.session_policy import chain_actions, policy_document
 from auditor.errors import UsageError
-from auditor.model import ORGANIZATION_ACTIONS, shown
+from auditor.model import ORGANIZATION_ACTIONS, PARTITION, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -66,13 +66,22 @@ class Needs:
     organization: Account | None
     """Whose role reads the organisation."""
     reads_organization: bool
+    delivery: Account | None = None
+    """A role as findings are delivered with, which every account has; None where that is not asked about."""
 
 
-def needs_of(config: Config, actions: Iterable[str], principal: str | None, account: str | None) -> Needs:
+def needs_of(
+    config: Config,
+    actions: Iterable[str],
+    principal: str | None,
+    account: str | None,
+    delivery: Account | None = None,
+) -> Needs:
     """Return what an audit of `config` needs that calls `actions` in its accounts.
 
     :param principal: the ARN of who runs it.
     :param account: the id of the one account that is asked about; None for the role that most accounts need.
+    :param delivery: the role of any account with which findings are delivered there, where that is asked about too.
     :raises UsageError: where there is no such account, or the principal is none.
     """
     if principal is not None:
@@ -97,6 +106,7 @@ def needs_of(config: Config, actions: Iterable[str], principal: str | None, acco
         hub=hub,
         organization=organization.lister() if organization is not None else None,
         reads_organization=organization is not None,
+        delivery=delivery,
     )
 
 
@@ -137,14 +147,32 @@ def member_trust(needs: Needs) -> dict[str, Any]:
     return trust_policy(needs.member, needs.member_principal or PRINCIPAL)
 
 
+def delivery_policy(role: Account) -> dict[str, Any]:
+    """Return what the role may do that findings are delivered with: to import those of its own account's product."""
+    # Service Authorization Reference, AWS Security Hub: the product is what a finding's ProductArn names.
+    product = f"arn:{PARTITION}:securityhub:*:*:product/*/default"
+    return policy_document(
+        {"Sid": "Deliver", "Effect": "Allow", "Action": list(role.actions), "Resource": product}
+    )
+
+
 def assume_policy(needs: Needs) -> dict[str, Any]:
     """Return what whoever assumes the members' roles needs: the hub where there is one, else the base credentials."""
-    return _may_assume("AssumeMembers", needs.trust_actions, needs.role_arns)
+    members = _may_assume("AssumeMembers", needs.trust_actions, needs.role_arns)
+    if needs.delivery is None:
+        return members
+    actions, roles = role_need(needs.delivery).trust_actions, _patterns([needs.delivery])
+    return policy_document(*members["Statement"], *_may_assume("AssumeDelivery", actions, roles)["Statement"])
 
 
 def documents(needs: Needs) -> dict[str, dict[str, Any]]:
-    """Return every document by whose it is: `member`, `hub`, `organization` and `base`."""
+    """Return every document by whose it is: `member`, `delivery`, `hub`, `organization` and `base`."""
     found = {"member": {"policy": member_policy(needs), "trust": member_trust(needs)}}
+    if needs.delivery is not None:
+        found["delivery"] = {
+            "policy": delivery_policy(needs.delivery),
+            "trust": trust_policy(role_need(needs.delivery), needs.member_principal or PRINCIPAL),
+        }
     base = []
     if needs.hub is None:
         base += assume_policy(needs)["Statement"]

@@ -1,16 +1,17 @@
-"""The role that members need, as CloudFormation and as Terraform: who assumes it and the ExternalId are parameters."""
+"""The roles that members need, as CloudFormation and as Terraform: who assumes it and the ExternalId are parameters."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from auditor.inventory.permissions import member_policy, trust_policy
+from auditor.inventory.permissions import delivery_policy, member_policy, role_need, trust_policy
 
 if TYPE_CHECKING:
-    from auditor.inventory.permissions import Needs
+    from auditor.inventory.permissions import Needs, RoleNeed
 
 _DESCRIPTION = (
     "The role with which auditor reads the export snapshot records of Amazon Lightsail in this account."
@@ -22,9 +23,53 @@ _EXTERNAL_ID_PATTERN = "^[A-Za-z0-9_+=,.@:/-]{2,1224}$"
 _POLICY_NAME = "LightsailExportAudit"
 
 
+_POLICY_OF_DELIVERY = "LightsailExportAuditDelivery"
+_OF_DELIVERY = "The role with which auditor imports its findings into Security Hub in this account."
+_OF_EXTERNAL_ID_OF_DELIVERY = "The ExternalId that auditor's destination is configured with."
+
+
+@dataclass(frozen=True, slots=True)
+class _Role:
+    """A role of every member, and what its parts are called: by CloudFormation, and by Terraform."""
+
+    need: RoleNeed
+    description: str
+    policy_name: str
+    policy: dict[str, Any]
+    resource: tuple[str, str]
+    external_id: tuple[str, str]
+    of_external_id: str
+
+
+def _roles(needs: Needs) -> list[_Role]:
+    roles = [
+        _Role(
+            needs.member,
+            _DESCRIPTION,
+            _POLICY_NAME,
+            member_policy(needs),
+            ("AuditRole", "auditor"),
+            ("ExternalId", "external_id"),
+            _OF_EXTERNAL_ID,
+        )
+    ]
+    if needs.delivery is not None:
+        roles.append(
+            _Role(
+                role_need(needs.delivery),
+                _OF_DELIVERY,
+                _POLICY_OF_DELIVERY,
+                delivery_policy(needs.delivery),
+                ("DeliveryRole", "auditor_delivery"),
+                ("DeliveryExternalId", "delivery_external_id"),
+                _OF_EXTERNAL_ID_OF_DELIVERY,
+            )
+        )
+    return roles
+
+
 def cloudformation(needs: Needs) -> str:
-    """Return a template in YAML that a stack, or a StackSet over all members, makes the role of."""
-    role = needs.member
+    """Return a template in YAML that a stack, or a StackSet over all members, makes the roles of."""
     principal: dict[str, Any] = {
         "Type": "String",
         "Description": _OF_PRINCIPAL,
@@ -33,27 +78,34 @@ def cloudformation(needs: Needs) -> str:
     if needs.member_principal is not None:
         principal["Default"] = needs.member_principal
     parameters = {"Principal": principal}
-    if role.has_external_id:
-        parameters["ExternalId"] = {
-            "Type": "String",
-            "NoEcho": True,
-            "Description": _OF_EXTERNAL_ID,
-            "AllowedPattern": _EXTERNAL_ID_PATTERN,
+    resources: dict[str, Any] = {}
+    outputs: dict[str, Any] = {}
+    for role in _roles(needs):
+        name, external_id = role.resource[0], role.external_id[0]
+        if role.need.has_external_id:
+            parameters[external_id] = {
+                "Type": "String",
+                "NoEcho": True,
+                "Description": role.of_external_id,
+                "AllowedPattern": _EXTERNAL_ID_PATTERN,
+            }
+        trust = trust_policy(role.need, {"Ref": "Principal"}, {"Ref": external_id})
+        properties = {
+            "RoleName": role.need.name,
+            "Path": role.need.path,
+            "Description": role.description,
+            "MaxSessionDuration": role.need.longest_session,
+            "AssumeRolePolicyDocument": trust,
+            "Policies": [{"PolicyName": role.policy_name, "PolicyDocument": role.policy}],
         }
-    properties = {
-        "RoleName": role.name,
-        "Path": role.path,
-        "Description": _DESCRIPTION,
-        "MaxSessionDuration": role.longest_session,
-        "AssumeRolePolicyDocument": trust_policy(role, {"Ref": "Principal"}, {"Ref": "ExternalId"}),
-        "Policies": [{"PolicyName": _POLICY_NAME, "PolicyDocument": member_policy(needs)}],
-    }
+        resources[name] = {"Type": "AWS::IAM::Role", "Properties": properties}
+        outputs["RoleArn" if not outputs else f"{name}Arn"] = {"Value": {"Fn::GetAtt": [name, "Arn"]}}
     template = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": _DESCRIPTION,
         "Parameters": parameters,
-        "Resources": {"AuditRole": {"Type": "AWS::IAM::Role", "Properties": properties}},
-        "Outputs": {"RoleArn": {"Value": {"Fn::GetAtt": ["AuditRole", "Arn"]}}},
+        "Resources": resources,
+        "Outputs": outputs,
     }
     return yaml.dump(template, Dumper=_Plain, sort_keys=False, width=110)
 
@@ -66,42 +118,49 @@ class _Plain(yaml.SafeDumper):
 
 
 def terraform(needs: Needs) -> str:
-    """Return the role for Terraform's AWS provider."""
-    role = needs.member
+    """Return the roles for Terraform's AWS provider."""
     default = f"  default     = {_text(needs.member_principal)}\n" if needs.member_principal else ""
-    principal = (
-        'variable "principal" {\n'
-        f"  description = {_text(_OF_PRINCIPAL)}\n"
-        f"  type        = string\n{default}}}\n"
-    )
-    parts = [principal]
-    if role.has_external_id:
-        parts.append(
-            'variable "external_id" {\n'
-            f"  description = {_text(_OF_EXTERNAL_ID)}\n"
-            "  type        = string\n"
-            "  sensitive   = true\n"
-            "}\n"
+    variables = [
+        (
+            'variable "principal" {\n'
+            f"  description = {_text(_OF_PRINCIPAL)}\n"
+            f"  type        = string\n{default}}}\n"
         )
-    trust = trust_policy(role, _Expression("var.principal"), _Expression("var.external_id"))
-    parts.append(
-        'resource "aws_iam_role" "auditor" {\n'
-        f"  name                 = {_text(role.name)}\n"
-        f"  path                 = {_text(role.path)}\n"
-        f"  description          = {_text(_DESCRIPTION)}\n"
-        f"  max_session_duration = {role.longest_session}\n"
-        f"  assume_role_policy   = jsonencode({_value(trust)})\n"
-        "}\n"
-    )
-    parts.append(
-        'resource "aws_iam_role_policy" "auditor" {\n'
-        f"  name   = {_text(_POLICY_NAME)}\n"
-        "  role   = aws_iam_role.auditor.id\n"
-        f"  policy = jsonencode({_value(member_policy(needs))})\n"
-        "}\n"
-    )
-    parts.append('output "role_arn" {\n  value = aws_iam_role.auditor.arn\n}\n')
-    return "\n".join(parts)
+    ]
+    resources: list[str] = []
+    outputs: list[str] = []
+    for role in _roles(needs):
+        name, external_id = role.resource[1], role.external_id[1]
+        if role.need.has_external_id:
+            variables.append(
+                f'variable "{external_id}" {{\n'
+                f"  description = {_text(role.of_external_id)}\n"
+                "  type        = string\n"
+                "  sensitive   = true\n"
+                "}\n"
+            )
+        trust = trust_policy(role.need, _Expression("var.principal"), _Expression(f"var.{external_id}"))
+        resources += [
+            (
+                f'resource "aws_iam_role" "{name}" {{\n'
+                f"  name                 = {_text(role.need.name)}\n"
+                f"  path                 = {_text(role.need.path)}\n"
+                f"  description          = {_text(role.description)}\n"
+                f"  max_session_duration = {role.need.longest_session}\n"
+                f"  assume_role_policy   = jsonencode({_value(trust)})\n"
+                "}\n"
+            ),
+            (
+                f'resource "aws_iam_role_policy" "{name}" {{\n'
+                f"  name   = {_text(role.policy_name)}\n"
+                f"  role   = aws_iam_role.{name}.id\n"
+                f"  policy = jsonencode({_value(role.policy)})\n"
+                "}\n"
+            ),
+        ]
+        output = "role_arn" if not outputs else "delivery_role_arn"
+        outputs.append(f'output "{output}" {{\n  value = aws_iam_role.{name}.arn\n}}\n')
+    return "\n".join([*variables, *resources, *outputs])
 
 
 class _Expression(str):

@@ -1,7 +1,7 @@
 """The values that every room speaks in: accounts, targets, records, findings, verdicts. Nothing here does I/O."""
 
 from auditor.model.acceptance import Accepted, Waived
-from auditor.model.account import HUB_ACTIONS, Account
+from auditor.model.account import HUB_ACTIONS, IMPORT_ACTIONS, Account
 from auditor.model.address import is_loopback
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
 from auditor.model.facts import (
@@ -32,9 +32,11 @@ from auditor.model.finding import (
     ResolutionKind,
     Severity,
     Status,
+    as_found,
     event_id,
     finding_id,
 )
+from auditor.model.gap import UNJUDGED, UNREAD, gap_id, shared_failures
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, KeptRecord, SnapshotSource, rfc3339
 from auditor.model.target import (
     ASKED_BESIDES,
@@ -76,6 +78,7 @@ __all__ = [
     "HUB_ACTIONS",
     "IMAGES",
     "IMAGE_PERMISSIONS",
+    "IMPORT_ACTIONS",
     "INSTANCE_SNAPSHOTS",
     "KNOWN_STATES",
     "LIST_ACCOUNTS",
@@ -94,6 +97,8 @@ __all__ = [
     "SNAPSHOT_PERMISSIONS",
     "SOURCES_OF_FACTS",
     "STACK_RECORDS",
+    "UNJUDGED",
+    "UNREAD",
     "VOLUMES",
     "Absent",
     "Accepted",
@@ -126,13 +131,16 @@ __all__ = [
     "Verdict",
     "Volume",
     "Waived",
+    "as_found",
     "epoch",
     "event_id",
     "finding_id",
+    "gap_id",
     "is_loopback",
     "is_plain",
     "known",
     "rfc3339",
+    "shared_failures",
     "shown",
     "stored_gb",
 ]

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 HUB_ACTIONS = ("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession")
 """What the session of a hub is for."""
 
+IMPORT_ACTIONS = ("securityhub:BatchImportFindings",)
+"""What the session is for with which findings are imported into an account's Security Hub."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:

@@ -82,4 +82,6 @@ class Outcome:
     requests: int = 0
     """Calls of the target's own source, retries included."""
     retries: int = 0
+    throttles: int = 0
+    """Answers by which AWS asked for fewer calls."""
     duration_s: float = 0.0

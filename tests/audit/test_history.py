@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import replace
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import boto3  # type: ignore[import-untyped]  # has no stubs here
@@ -220,6 +223,55 @@ async def test_a_lost_race_for_s3_is_said_and_what_the_other_wrote_stands(
     assert seen.result.exit_code == 4
     assert "another run has written it meanwhile" in seen.result.conditions[0].text
     assert s3.get_object(Bucket="nights", Key="history.sqlite3")["Body"].read() == b"of the other"
+
+
+@pytest.fixture
+def _hanging_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """S3 that has no object yet, and does not answer to what is put there."""
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b"<Error><Code>NoSuchKey</Code><Message>None.</Message></Error>"
+            self.send_response(404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_PUT(self) -> None:
+            over.wait(40)
+
+        def log_message(self, *_: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{server.server_port}")
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield
+    over.set()
+    server.shutdown()
+    serving.join()
+    server.server_close()
+
+
+@pytest.mark.usefixtures("_hanging_s3")
+async def test_s3_that_hangs_is_not_waited_for_once_the_deadline_is_over_and_the_copy_is_kept(
+    auditing: Auditing, estate_of: EstateMaker
+) -> None:
+    estate = estate_of(2)
+    hangs = Fault(FaultKind.HANG, estate.accounts[1].id)
+    seen = await auditing(estate, hangs, history=IN_S3, options=RunOptions(deadline=timedelta(seconds=2)))
+    took = datetime.fromisoformat(seen.run["finished_at"]) - datetime.fromisoformat(seen.run["started_at"])
+    assert took < timedelta(
+        seconds=2 + 15
+    )  # three are promised; a busy machine takes more, and none takes 30
+    assert seen.run["exit_conditions"][:2] == [4, 3]
+    copy = seen.result.folder / "auditor-history.sqlite3"
+    assert "S3 did not say in time whether it took it" in seen.result.conditions[0].text
+    assert f"this run's copy is kept in {copy}" in seen.result.conditions[0].text
+    second = await auditing(emptied(estate), history=History(SQLiteStore(copy)))
+    assert statuses(second).get("resolved", 0) == len(seen.findings)
 
 
 async def test_a_history_that_fails_midway_costs_the_status_and_is_said(

@@ -139,5 +139,6 @@ async def test_the_retries_of_many_accounts_are_not_taken_from_one_purse(
 
     assert set(seen.reasons.values()) == {("complete", None)}
     assert {line["retries"] for line in seen.coverage} == {3}
+    assert {line["throttles"] for line in seen.coverage} == {3}
     assert sum(call.fault is FaultKind.THROTTLE for call in seen.calls) == 270
     assert seen.found == estate.truth

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from auditor.audit import FormatRequest
-from auditor.audit.writing import check_formats
+from auditor.audit.asked import check_formats
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:

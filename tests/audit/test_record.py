@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 import auditor
-from auditor.audit import NewFindings, Result, RunOptions
+from auditor.audit import NewFindings, Result
 from auditor.audit.books import balance_of
 from auditor.audit.findings import FindingMaker
+from auditor.audit.gating import Gates
 from auditor.audit.record import Condition, Exit, conditions, run_record
 from auditor.audit.tally import Tally
 from auditor.coverage import Ledger
@@ -83,7 +84,7 @@ def held(
     ledger = ledger or ledger_of(None)
     balance = balance_of(ledger)
     return conditions(
-        options=RunOptions(**options),
+        gates=Gates(**options),
         ledger=ledger,
         tally=tally or tally_of(),
         balance=replace(balance, error=ledger_error) if ledger_error else balance,

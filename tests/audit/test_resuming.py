@@ -6,21 +6,29 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
-from contextlib import suppress
+import time
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from anyio import to_thread
 
-from auditor.model import rfc3339
+import auditor
+from auditor.audit import NewFindings, RunOptions
+from auditor.audit.gating import Gates, read_gates
+from auditor.audit.preparing import begin, header_of
+from auditor.model import Severity, rfc3339
 from auditor.simulator.faults import Fault, FaultKind
 from auditor.simulator.server import serve_in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from auditor.simulator.estate import Estate
@@ -172,6 +180,22 @@ def test_it_goes_on_as_it_was_asked_and_not_otherwise(stage: Stage, arguments: l
     assert why in told
 
 
+@pytest.mark.parametrize("extra", [HISTORY])
+async def test_it_fails_by_what_it_began_with_unless_that_is_given_anew(stage: Stage) -> None:
+    await to_thread.run_sync(
+        interrupt, stage, "--fail-on", "none", "--min-coverage", "0", "--max-unjudged", "7"
+    )
+    config = auditor.load_config(stage.folder / "accounts.yaml")
+    as_before = begin(config, RunOptions(resume=stage.run))
+    assert as_before.gates == Gates(None, 0, 7)
+    fail_on = NewFindings(Severity.LOW)
+    anew = begin(config, RunOptions(resume=stage.run, fail_on=fail_on, max_unjudged=3))
+    assert header_of(anew).gates == {"fail_on": "new:low", "min_coverage": 0, "max_unjudged": 3}
+    assert read_gates(header_of(anew).gates) == anew.gates
+    code, told = await to_thread.run_sync(stage.ended, "--resume", str(stage.run))
+    assert (code, stage.record["exit_conditions"]) == (0, [0]), told
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -238,6 +262,70 @@ def test_a_folder_without_a_run_and_one_that_is_busy_are_refused(stage: Stage) -
         code, told = stage.ended("--resume", str(stage.run))
         process.kill()
     assert (code, "still going" in told) == (2, True)
+
+
+def test_a_run_that_dies_while_its_outputs_are_opened_can_go_on(
+    tmp_path: Path, estate_of: EstateMaker
+) -> None:
+    estate = estate_of(1)
+    (tmp_path / "accounts.yaml").write_text(estate.accounts_yaml(), encoding="utf-8")
+    unread = tmp_path / "findings.csv"
+    os.mkfifo(unread)  # to open it waits for a reader
+    with serve_in_thread(estate) as server:
+        stage = Stage(tmp_path, server, estate)
+        with stage.start("-o", str(stage.run), "-f", f"csv={unread}") as process:
+            until = time.monotonic() + 20
+            while not (stage.run / "findings.jsonl.part").exists() and time.monotonic() < until:
+                time.sleep(0.01)
+            process.kill()
+        unread.unlink()
+        code, told = stage.ended("--resume", str(stage.run))
+    assert code == 1, told
+    assert found(stage) == truth(stage)
+    assert unread.read_bytes()
+
+
+@contextmanager
+def full_disk(stage: Stage) -> Iterator[str]:
+    """Let findings.jsonl be where nothing fits."""
+    findings = stage.run / "findings.jsonl"
+    findings.replace(stage.run / "findings.1.jsonl")  # as a resumption does itself, before it writes
+    findings.symlink_to("/dev/full")
+    yield "No space left on device"
+    findings.unlink()
+
+
+@contextmanager
+def broken_history(stage: Stage) -> Iterator[str]:
+    """Let the history begin, and fail when it is asked what was told."""
+    (path,) = stage.folder.glob("*.sqlite3")
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE documents RENAME TO elsewhere")
+    yield "documents"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("ALTER TABLE elsewhere RENAME TO documents")
+
+
+@pytest.mark.parametrize(
+    ("extra", "failing"), [("", full_disk), (HISTORY, broken_history)], ids=["disk", "history"]
+)
+def test_what_can_not_be_told_again_stays_what_counts_until_it_can(
+    stage: Stage, failing: Callable[[Stage], AbstractContextManager[str]]
+) -> None:
+    interrupt(stage)
+    checkpoint = stage.run / "checkpoint.jsonl"
+    before = checkpoint.read_bytes()
+    with failing(stage) as why:
+        code, told = stage.ended("--resume", str(stage.run))
+        assert (code, "Traceback" in told) == (2, False), told
+        assert why in told
+        assert "mend that, and resume again" in told
+        assert checkpoint.read_bytes() == before
+    stage.server.calls.clear()
+    code, told = stage.ended("--resume", str(stage.run))
+    assert code == 1, told
+    assert found(stage) == truth(stage)
+    assert {*accounts_asked(stage)} == {stage.estate.accounts[3].id}
 
 
 def going_on(stage: Stage) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -11,26 +13,38 @@ import pytest
 
 from auditor.config import SQLiteStore
 from auditor.history import Destination
+from auditor.policies import catalogue
+from auditor.simulator.faults import Fault, FaultKind
+from tests.cli.conftest import REGIONS
+from tests.formats.ocsf_schemas import validate
 from tests.history.conftest import Night, Nights, finding, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.cli.conftest import Auditor
+    from tests.cli.conftest import Auditor, RunFolder, Serve, Served, Spawn
 
 KEY = "canary-of-the-signature"
+NOW = "2026-11-25T01:00:00Z"
 
 
 class _Receiver:
     def __init__(self) -> None:
         self.status = 204
         self.bodies: list[bytes] = []
+        self.asked, self.answers = threading.Event(), threading.Event()
+        self.answers.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                receiver.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                receiver.asked.set()
+                if not receiver.answers.wait(0):
+                    receiver.answers.wait(20)
+                    return
+                receiver.bodies.append(body)
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -48,6 +62,7 @@ def receiver() -> Iterator[_Receiver]:
     thread = threading.Thread(target=made.server.serve_forever)
     thread.start()
     yield made
+    made.answers.set()
     made.server.shutdown()
     thread.join()
     made.server.server_close()
@@ -66,11 +81,14 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver)
     return path
 
 
-def _fill(folder: Path, name: str) -> None:
+def _fill(folder: Path, name: str, *, first: int = 1) -> None:
     nights = Nights(SQLiteStore(folder / "h.sqlite3"))
-    night = Night(found=[finding(1), finding(2)], destinations=(Destination(name),))
+    night = Night(
+        found=[finding(number, observed_at=NOW) for number in (first, first + 1)],
+        destinations=(Destination(name),),
+    )
     with opened(nights.store) as history:
-        history.begin(nights.begun(night, 1)).see(night.found)
+        history.begin(nights.begun(night, first)).see(night.found)
 
 
 def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: _Receiver) -> None:
@@ -82,6 +100,22 @@ def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: _Receive
     assert [json.loads(line)["resource_name"] for line in body.splitlines()] == ["export-1", "export-2"]
     assert auditor("deliver", "-c", config).code == 0
     assert len(receiver.bodies) == 1
+
+
+def test_what_is_left_is_sent_in_ocsf_with_the_titles_of_its_policies(
+    auditor: Auditor, config: Path, receiver: _Receiver
+) -> None:
+    config.write_text(config.read_text().replace("HOOK_KEY}", "HOOK_KEY, format: ocsf, ocsf_version: 1.6.0}"))
+    ended = auditor("deliver", "-c", config, "-o", config.parent)
+
+    (body,) = receiver.bodies
+    events = [json.loads(line) for line in body.splitlines()]
+    for event in events:
+        validate(event)
+    assert ended.code == 0
+    assert [event["metadata"]["version"] for event in events] == ["1.6.0", "1.6.0"]
+    title = catalogue()[finding(1).policy].title
+    assert {event["finding_info"]["title"] for event in events} == {title}
 
 
 def test_what_can_not_be_sent_stays_and_is_exit_4(
@@ -118,3 +152,104 @@ def test_what_waits_for_a_destination_that_is_named_no_more_is_told(
     assert ended.code == 4
     assert "on-call: 2 event(s) left, and the configuration names no such destination" in ended.last
     assert receiver.bodies == []
+
+
+def test_what_waits_for_a_destination_that_is_named_no_more_can_be_let_go_of(
+    auditor: Auditor, config: Path, receiver: _Receiver
+) -> None:
+    _fill(config.parent, "elsewhere", first=3)
+    config.write_text(config.read_text().replace("on-call:", "elsewhere:"))
+    ended = auditor("deliver", "-c", config, "-o", config.parent, "--drop", "on-call")
+
+    assert ended.code == 0
+    file = config.parent / "dead-letter.jsonl"
+    assert f"2 event(s) for on-call are lost to it, each in {file}; 2 event(s) delivered" in ended.last
+    letters = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert [(each["destination"], each["reason"]) for each in letters] == [("on-call", "dropped by hand")] * 2
+    assert [each["event"]["resource_name"] for each in letters] == ["export-1", "export-2"]
+    (body,) = receiver.bodies
+    assert [json.loads(line)["resource_name"] for line in body.splitlines()] == ["export-3", "export-4"]
+
+
+def test_what_is_put_off_is_let_go_of_too(auditor: Auditor, config: Path, receiver: _Receiver) -> None:
+    receiver.status = 503
+    assert auditor("deliver", "-c", config, "--deadline", "1s").code == 4
+    config.write_text(config.read_text().replace("on-call:", "another:"))
+    ended = auditor("deliver", "-c", config, "--drop", "on-call")
+    assert (ended.code, "2 event(s) for on-call are lost to it" in ended.last) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("on-call", "--drop on-call: the configuration names it"),
+        ("another", "--drop another: no event waits for it; there waits: on-call (2)"),
+    ],
+)
+def test_what_can_not_be_let_go_of_is_refused_and_nothing_is_sent(
+    auditor: Auditor, config: Path, receiver: _Receiver, name: str, why: str
+) -> None:
+    ended = auditor("deliver", "-c", config, "--drop", name)
+    assert (ended.code, why in ended.err) == (2, True)
+    assert receiver.bodies == []
+    assert auditor("deliver", "-c", config).code == 0
+
+
+@pytest.fixture
+def night(serve: Serve, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver) -> Served:
+    """Return an estate whose last place hangs, and whose findings are sent."""
+    monkeypatch.setenv("HOOK_KEY", KEY)
+    served = serve(accounts=1)
+    hangs = Fault(FaultKind.HANG, region=REGIONS[-1], operation="GetExportSnapshotRecords", times=1)
+    served = serve(hangs, estate=served.estate)
+    with served.config.open("a") as config:
+        config.write(
+            "history: {store: h.sqlite3}\n"
+            f"destinations: {{on-call: {{type: webhook, url: '{receiver.url}', secret_env: HOOK_KEY}}}}\n"
+        )
+    return served
+
+
+def test_an_interrupted_run_sends_nothing_and_says_what_waits_and_what_to_do(
+    auditor: Auditor, spawn: Spawn, night: Served, out: RunFolder, receiver: _Receiver
+) -> None:
+    started = spawn("run", "-o", "out", "--concurrency", "1")
+    night.wait_for(FaultKind.HANG)
+    ended = started.ended_by(signal.SIGTERM)
+
+    waiting = len(out.findings)
+    assert waiting > 0
+    assert receiver.bodies == []
+    assert (ended.code, out.run["exit_conditions"]) == (143, [143, 4, 3, 1])
+    assert f"{waiting} event(s) wait for on-call: the next run sends them, or auditor deliver" in ended.out
+    assert f"on-call: {waiting} event(s) left: the run was interrupted; `auditor deliver` sends" in ended.last
+    assert f"{waiting} event(s) delivered, nothing is left" in auditor("deliver").last
+    assert len(b"".join(receiver.bodies).splitlines()) == waiting
+
+
+def test_a_signal_while_it_is_sent_ends_that_and_says_what_waits(
+    spawn: Spawn, night: Served, out: RunFolder, receiver: _Receiver
+) -> None:
+    receiver.answers.clear()
+    started = spawn("run", "-o", "out", "--region", REGIONS[0])
+    assert receiver.asked.wait(30)
+    began = time.monotonic()
+    ended = started.ended_by(signal.SIGINT)
+
+    assert time.monotonic() - began < 15
+    assert (ended.code, out.run["exit_conditions"]) == (130, [130, 4, 1])
+    assert out.run["deliveries"][0]["left"] == len(out.findings) + 1
+    assert "`auditor deliver` sends what is left" in ended.last
+    assert night.estate.truth
+
+
+def test_a_run_tells_of_what_waits_for_a_destination_that_is_named_no_more(
+    auditor: Auditor, night: Served, receiver: _Receiver
+) -> None:
+    _fill(night.config.parent, "former")
+    ended = auditor("run", "-o", "out", "--region", REGIONS[0])
+    (line,) = (each for each in ended.logged if each["event"].startswith("events wait for a destination"))
+    assert line["left"].startswith("former: 2 event(s) left")
+    assert "auditor deliver --drop former" in line["left"]
+    assert ended.code == 1
+    assert receiver.bodies

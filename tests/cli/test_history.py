@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.config import SQLiteStore
-from auditor.model import EXPORT_RECORDS
+from auditor.model import EXPORT_RECORDS, Severity
 from tests.history.conftest import ACCOUNT, FAILED, REGION, Night, Nights, arn, finding
 
 if TYPE_CHECKING:
@@ -80,6 +80,16 @@ def test_findings_are_those_that_are_open_or_of_a_status(told: Told) -> None:
     assert told.json("history", "findings", "--account", "000000000000")["findings"] == []
     assert told.json("history", "findings", "--policy", "stuck-export")["findings"] == found
     assert "stuck-export" in told("history", "findings").out
+
+
+def test_the_worst_stand_first_and_times_are_told_to_the_minute(told: Told) -> None:
+    graver = finding(1, severity=Severity.CRITICAL)
+    told.nights(Night(found=[finding(3), graver, finding(2, severity=Severity.INFO)], read=KEPT))
+    found = told.json("history", "findings")["findings"]
+    assert [each["severity"] for each in found] == ["critical", "high", "info"]
+    table = told("history", "findings").out
+    assert f"{found[0]['first_seen'][:16].replace('T', ' ')} " in table
+    assert found[0]["first_seen"] not in table
 
 
 def test_the_life_of_a_finding_is_told_turn_by_turn(told: Told) -> None:

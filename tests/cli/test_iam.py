@@ -172,3 +172,99 @@ def test_what_can_t_be_printed_is_said(auditor: Auditor, arguments: tuple[str, .
     ended = auditor("iam", *arguments)
     assert (ended.code, ended.out) == (2, "")
     assert text in ended.err
+
+
+# What a destination needs
+
+DELIVERY = """\
+history: {}
+destinations:
+  hub:
+    {type: security-hub, account: "999988887777", region: eu-west-1, role_name: audit/Delivery, external_id: canary-hub}
+"""
+WITH = ("--with-delivery", "security-hub")
+
+
+@pytest.mark.usefixtures("written")
+def test_nothing_of_a_delivery_is_printed_that_was_not_asked_for(auditor: Auditor, written: Path) -> None:
+    written.write_text(PLAIN + DELIVERY, "utf-8")
+    assert "elivery" not in auditor("iam").out
+    assert "delivery" in documents(auditor, *WITH)
+
+
+@pytest.mark.parametrize("content", [PLAIN, CHAIN])
+def test_the_role_to_deliver_with_may_import_and_whoever_assumes_the_members_may_assume_it(
+    auditor: Auditor, written: Path, content: str
+) -> None:
+    written.write_text(content + DELIVERY, "utf-8")
+    found = documents(auditor, *WITH, "--principal", PRINCIPAL)
+
+    (statement,) = found["delivery"]["policy"]["Statement"]
+    assert statement["Action"] == ["securityhub:BatchImportFindings"]
+    assert statement["Resource"] == "arn:aws:securityhub:*:*:product/*/default"
+    assume, *others = found["delivery"]["trust"]["Statement"]
+    assert assume["Principal"] == {"AWS": HUB if content == CHAIN else PRINCIPAL}
+    assert assume["Condition"] == {"StringEquals": {"sts:ExternalId": "REPLACE-WITH-THE-EXTERNAL-ID"}}
+    # The source identity of the hub's session stays with all that is assumed by it; tags don't.
+    chained = ["sts:SetSourceIdentity"] if content == CHAIN else []
+    assert [each["Action"] for each in others] == [chained] * len(chained)
+    whose = "hub" if content == CHAIN else "base"
+    may = {each["Sid"]: each for each in found[whose]["policy"]["Statement"]}
+    assert may["AssumeDelivery"]["Resource"] == ["arn:aws:iam::*:role/audit/Delivery"]
+    assert may["AssumeDelivery"]["Action"] == ["sts:AssumeRole", *chained]
+    assert "AssumeMembers" in may
+    assert documents(auditor, *WITH, "--as", "delivery-policy") == found["delivery"]["policy"]
+
+
+@pytest.mark.parametrize("content", [PLAIN, CHAIN])
+def test_templates_hold_both_roles(auditor: Auditor, written: Path, content: str) -> None:
+    written.write_text(content + DELIVERY, "utf-8")
+    policy = documents(auditor, *WITH, "--as", "delivery-policy")
+    text = auditor("iam", *WITH, "--as", "cloudformation").out
+    assert [match for match in cfnlint.lint_all(text) if match.rule.id[0] in "EW"] == []
+    template = yaml.safe_load(text)
+    assert list(template["Resources"]) == ["AuditRole", "DeliveryRole"]
+    role = template["Resources"]["DeliveryRole"]["Properties"]
+    assert (role["RoleName"], role["Path"]) == ("Delivery", "/audit/")
+    assert [each["PolicyDocument"] for each in role["Policies"]] == [policy]
+    assume = role["AssumeRolePolicyDocument"]["Statement"][0]
+    assert assume["Condition"] == {"StringEquals": {"sts:ExternalId": {"Ref": "DeliveryExternalId"}}}
+    assert template["Parameters"]["DeliveryExternalId"]["NoEcho"] is True
+
+    text = auditor("iam", *WITH, "--as", "terraform").out
+    read = hcl2.loads(text)
+    variables = [next(iter(one)).strip('"') for one in read["variable"]]
+    assert variables == ["principal", "external_id", "delivery_external_id"]
+    assert len(read["resource"]) == 4
+    assert text.count('"securityhub:BatchImportFindings"') == 1
+    assert 'aws_iam_role" "auditor_delivery"' in text
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "delivery-policy", "delivery-trust"])
+def test_no_external_id_of_a_delivery_is_printed(auditor: Auditor, written: Path, kind: str) -> None:
+    written.write_text(CHAIN + DELIVERY, "utf-8")
+    ended = auditor("iam", *WITH, "--as", kind)
+    assert ended.code == 0
+    assert "canary" not in ended.out + ended.err
+    assert "the account at home of the destination needs the role to deliver with too" in ended.err
+
+
+OTHER_HUB = DELIVERY + '  other: {type: security-hub, account: "999988887777", region: eu-west-1}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "text"),
+    [
+        (PLAIN, WITH, "accounts.yaml has no destination of this type; add one first"),
+        (PLAIN + OTHER_HUB, WITH, "hub, other import with a role each; give them the same role_name"),
+        (PLAIN + DELIVERY, ("--as", "delivery-policy"), "ask for it by --with-delivery security-hub"),
+        (PLAIN + DELIVERY, ("--with-delivery", "kafka"), "'kafka' is not 'security-hub'"),
+    ],
+)
+def test_what_can_t_be_printed_of_a_delivery_is_said(
+    auditor: Auditor, written: Path, content: str, arguments: tuple[str, ...], text: str
+) -> None:
+    written.write_text(content, "utf-8")
+    ended = auditor("iam", *arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert text in ended.err

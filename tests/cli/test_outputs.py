@@ -93,7 +93,7 @@ def test_a_format_without_a_path_stands_in_the_folder(auditor: Auditor, serve: S
     ("formats", "told"),
     [
         (["jsnl"], "-f jsnl: no such format; did you mean jsonl?"),
-        (["tape"], "-f tape: no such format; there are asff, csv, gitlab, json, jsonl,"),
+        (["tape"], "-f tape: no such format; there are asff, csv, gitlab, html, json, jsonl,"),
         (["tape\x1b[2J"], r"-f tape\x1b[2J: no such format; there are asff, csv,"),
         (["json:2"], "-f json:2: json has no variants; write -f json"),
         (["ocsf:\x1b"], r"-f ocsf:\x1b: no such variant of ocsf; there are 1.8.0, 1.6.0, 1.3.0,"),

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import boto3  # type: ignore[import-untyped]  # has no stubs here
 import pytest
+from moto.server import ThreadedMotoServer
 
 from auditor.audit.delivering import deliver
 from auditor.config import DestinationSettings, Receiver, SQLiteStore
@@ -117,6 +119,35 @@ class Post:
     def left(self) -> dict[str, int]:
         with self.outbox() as outbox:
             return outbox.left()
+
+
+REGION = "eu-west-1"
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[str]:
+    """Serve AWS as moto plays it; return its URL."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    try:
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Lead every client to moto; return what makes clients to look at it with."""
+    aws_environment(monkeypatch, moto)
+    return lambda service: boto3.client(service, region_name=REGION, endpoint_url=moto)
+
+
+def aws_environment(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Lead every client to this URL, with credentials."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret-key")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
 
 
 @pytest.fixture

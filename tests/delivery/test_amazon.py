@@ -6,46 +6,20 @@ import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import boto3  # type: ignore[import-untyped]  # has no stubs here
 import pytest
-from moto.server import ThreadedMotoServer
 
 from auditor.delivery import Later, Refused, Taken
 from auditor.errors import UsageError
 from auditor.history import Due, Event
-from tests.delivery.conftest import Post, findings, made, names
+from tests.delivery.conftest import REGION, Post, aws_environment, findings, made, names
 from tests.delivery.receiver import Asked, http, receiving
+from tests.formats.ocsf_schemas import VERSIONS, validate
 from tests.history.conftest import finding
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
-REGION = "eu-west-1"
 ROLE = "arn:aws:iam::111122223333:role/AuditDelivery"
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    try:
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-
-
-@pytest.fixture
-def aws(moto: str, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Lead every client to moto; return what makes clients to look at it with."""
-    _credentials(monkeypatch, moto)
-    return lambda service: boto3.client(service, region_name=REGION, endpoint_url=moto)
-
-
-def _credentials(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-secret-key")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
 
 
 def _due(number: int = 1, body: bytes = b'{"schema":"auditor.gap/1"}', **how: Any) -> Due:
@@ -60,7 +34,7 @@ async def _answering(
 ) -> AsyncIterator[str]:
     """Serve one answer to every call of AWS."""
     async with receiving(lambda _asked: said) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         yield receiver.url
         if asked is not None:
             asked += receiver.asked
@@ -99,6 +73,25 @@ async def test_a_run_is_put_into_the_bucket_as_json_lines(post: Post, aws: Any) 
     assert (report.taken, report.fault) == (4, None)
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_bucket_is_told_in_ocsf_where_it_is_asked_for(post: Post, aws: Any, version: str) -> None:
+    s3 = aws("s3")
+    bucket = f"audit-ocsf-{version}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
+    post.fill(findings(3, observed_at="2026-11-25T01:00:00Z"))
+
+    how: dict[str, Any] = {"bucket": bucket, "region": REGION, "format": "ocsf", "ocsf_version": version}
+    report = await post.send(made("s3", **how))
+
+    (key,) = (each["Key"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"])
+    events = _lines(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    for event in events:
+        validate(event)
+    assert [each["resources"][0]["name"] for each in events] == names(1, 3)
+    assert {each["metadata"]["version"] for each in events} == {version}
+    assert (report.taken, report.fault) == (3, None)
+
+
 async def test_an_object_that_is_put_twice_is_the_same_and_another_never_takes_its_place(aws: Any) -> None:
     s3 = aws("s3")
     s3.create_bucket(Bucket="audit-two", CreateBucketConfiguration={"LocationConstraint": REGION})
@@ -114,7 +107,7 @@ async def test_an_object_that_is_put_twice_is_the_same_and_another_never_takes_i
 async def test_a_bucket_that_is_not_there_keeps_the_events(post: Post, aws: Any) -> None:
     assert aws is not None
     post.fill(findings(1))
-    report = await post.send(made("s3", bucket="nowhere", region=REGION), seconds=1)
+    report = await post.send(made("s3", bucket="nowhere", region=REGION), seconds=3)
     assert report.fault is not None
     assert report.fault.startswith("siem: 1 event(s) left: NoSuchBucket: ")
 
@@ -133,7 +126,7 @@ async def test_a_role_is_assumed_with_its_external_id_and_its_keys_sign(
         return http(200, given if b"AssumeRole" in asked.body else b"")
 
     async with receiving(answer) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         how: dict[str, Any] = {"bucket": "audit", "region": REGION, "role_arn": ROLE, "external_id": "an-id"}
         async with made("s3", **how) as destination:
             (first,) = await destination.send([_due(1)])
@@ -166,7 +159,7 @@ async def test_a_session_that_has_expired_is_made_anew_for_the_next_try(
         return http(400, expired) if "ASIA1/" in asked.headers["authorization"] else http(200)
 
     async with receiving(answer) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         async with made("s3", bucket="audit", region=REGION, role_arn=ROLE) as destination:
             (first,) = await destination.send([_due(1)])
             (second,) = await destination.send([_due(1)])
@@ -272,6 +265,20 @@ async def test_entries_of_eventbridge_are_told_apart_by_their_type(post: Post, a
     assert told["resources"] == [finding(1).resource_arn]
 
 
+@pytest.mark.parametrize("form", ["json", "ocsf"])
+async def test_an_entry_names_what_it_is_about_in_either_form(
+    monkeypatch: pytest.MonkeyPatch, post: Post, form: str
+) -> None:
+    post.fill(findings(1, observed_at="2026-11-25T01:00:00Z"))
+    asked: list[Asked] = []
+    async with _answering(monkeypatch, _json({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]}), asked):
+        await post.send(made("eventbridge", region=REGION, format=form))
+    (entry,) = json.loads(asked[0].body)["Entries"]
+    assert entry["Resources"] == [finding(1).resource_arn]
+    assert entry["DetailType"] == "Auditor Finding"
+    assert ("class_uid" in json.loads(entry["Detail"])) == (form == "ocsf")
+
+
 async def test_an_entry_that_eventbridge_did_not_take_is_sent_again_alone(
     monkeypatch: pytest.MonkeyPatch, post: Post
 ) -> None:
@@ -288,7 +295,7 @@ async def test_an_entry_that_eventbridge_did_not_take_is_sent_again_alone(
         {"FailedEntryCount": 0, "Entries": [{"EventId": "2"}]},
     ]
     async with receiving(lambda _asked: _json(answers.pop(0))) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         report = await post.send(made("eventbridge", region=REGION))
 
     sent = [
@@ -428,7 +435,7 @@ async def test_no_call_holds_more_than_its_service_takes(
         }[kind]()
 
     async with receiving(answer) as receiver:
-        _credentials(monkeypatch, receiver.url.removesuffix("/in"))
+        aws_environment(monkeypatch, receiver.url.removesuffix("/in"))
         report = await post.send(made(kind, region=REGION, **KINDS[kind]))
 
     assert (report.taken, report.refused, report.left, report.why) == (599, 0, 0, None)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from auditor.coverage import Ledger
 from auditor.delivery import gap_events, run_event
+from auditor.formats import formats
 from auditor.model import (
     EXPORT_RECORDS,
     SNAPSHOTS,
@@ -15,31 +25,60 @@ from auditor.model import (
     Outcome,
     Reason,
     Target,
-    Verdict,
 )
+from tests.formats.made import START, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ACCEPTED = Accepted("platform", "an SCP", "2027-03-31")
 DENIED = Failure(Reason.ACCESS_DENIED, "AccessDenied", "not allowed")
+NOW = "2026-11-25T01:00:00Z"
 
 
-def _failed(  # noqa: PLR0913 -- each is what a gap may differ by
+@dataclass(frozen=True)
+class Settled:
+    """A target as it ended."""
+
+    target: Target
+    outcome: Outcome
+    failure: Failure | None
+    accepted: Accepted | None = None
+
+
+def _target(number: int, region: str, source: str = EXPORT_RECORDS) -> Target:
+    account = Account(f"{number:012}", f"account-{number}", "arn", None, "session", 3600, (region,))
+    return Target(source, account, region)
+
+
+def _failed(
     number: int,
     region: str,
     failure: Failure = DENIED,
     *,
     source: str = EXPORT_RECORDS,
     accepted: Accepted | None = None,
-    verdict: Verdict = Verdict.FAILED,
-) -> tuple[Target, Outcome]:
-    account = Account(f"{number:012}", f"account-{number}", "arn", None, "session", 3600, (region,))
-    return Target(source, account, region), Outcome(verdict, failure, accepted)
+) -> Settled:
+    return Settled(_target(number, region, source), Outcome(), failure, accepted)
 
 
-def _told(failures: Iterable[tuple[Target, Outcome]], run_id: str = "run-1") -> list[dict[str, Any]]:
-    events = gap_events(run_id, "2026-11-25T01:00:00Z", failures)
+def _unjudged(number: int, region: str, **policies: int) -> Settled:
+    unjudged = {policy.replace("_", "-"): records for policy, records in policies.items()}
+    return Settled(_target(number, region), Outcome(pages=1, records=9, unjudged=unjudged), None)
+
+
+def _ledger(settled: Iterable[Settled]) -> Ledger:
+    """Return a ledger in which all has ended so."""
+    every = list(settled)
+    accepted = {each.target: each.accepted for each in every}
+    ledger = Ledger(accepted, lambda target, _failure: accepted[target])
+    for each in every:
+        ledger.settle(each.target, each.outcome, each.failure)
+    return ledger
+
+
+def _told(settled: Iterable[Settled], run_id: str = "run-1") -> list[dict[str, Any]]:
+    events = gap_events(run_id, NOW, _ledger(settled).lines_of_gaps())
     told = [json.loads(event.body) for event in events]
     assert [event.event_id for event in events] == [each["event_id"] for each in told]
     assert {event.kind for event in events} <= {"gap"}
@@ -53,11 +92,14 @@ def test_what_is_missing_in_many_regions_for_one_reason_is_one_gap() -> None:
         "schema": "auditor.gap/1",
         "gap_id": gap["gap_id"],
         "event_id": gap["event_id"],
+        "kind": "unread",
         "account_id": "000000000001",
         "account_name": "account-1",
         "accounts": ["000000000001"],
         "source": EXPORT_RECORDS,
         "reason": "access-denied",
+        "policy": None,
+        "records": None,
         "regions": ["eu-west-1", "eu-west-2", "us-east-1"],
         "targets": 3,
         "error_code": "AccessDenied",
@@ -126,13 +168,94 @@ def test_a_gap_is_accepted_where_all_of_it_is() -> None:
 
 def test_what_is_proved_empty_is_no_gap() -> None:
     off = Failure(Reason.REGION_NOT_ENABLED)
-    assert _told([_failed(1, "ap-southeast-3", off, verdict=Verdict.SKIPPED)]) == []
+    assert _told([_failed(1, "ap-southeast-3", off)]) == []
+
+
+def test_records_that_a_policy_could_not_judge_are_one_gap_of_it_with_their_count() -> None:
+    told = _told(
+        [
+            _unjudged(1, "us-east-1", stuck_export=2, public_export=1),
+            _unjudged(1, "eu-west-1", stuck_export=3),
+            _unjudged(2, "us-east-1", stuck_export=1),
+        ]
+    )
+    keys = ("kind", "account_id", "source", "reason", "policy", "records", "regions", "targets", "accepted")
+    first = "000000000001"
+    assert [tuple(gap[key] for key in keys) for gap in told] == [
+        (
+            "unjudged",
+            first,
+            EXPORT_RECORDS,
+            "unjudged",
+            "stuck-export",
+            5,
+            ["eu-west-1", "us-east-1"],
+            2,
+            None,
+        ),
+        ("unjudged", first, EXPORT_RECORDS, "unjudged", "public-export", 1, ["us-east-1"], 1, None),
+        ("unjudged", "000000000002", EXPORT_RECORDS, "unjudged", "stuck-export", 1, ["us-east-1"], 1, None),
+    ]
+    assert len({gap["gap_id"] for gap in told}) == 3
+
+
+def test_what_was_read_in_part_and_judged_in_part_is_two_gaps() -> None:
+    partial = Settled(
+        _target(1, "us-east-1"), Outcome(pages=1, unjudged={"stuck-export": 2}), Failure(Reason.THROTTLED)
+    )
+    assert [(gap["kind"], gap["reason"]) for gap in _told([partial])] == [
+        ("unread", "throttled"),
+        ("unjudged", "unjudged"),
+    ]
+
+
+LOST = Failure(Reason.EXPIRED_CREDENTIALS, "ExpiredToken", "The security token has expired")
+GAPS = (
+    *(_failed(number, region, LOST) for number in (1, 2) for region in ("us-east-1", "eu-west-1")),
+    _failed(3, "us-east-1"),
+    _failed(3, "eu-west-1"),
+    _failed(3, "us-east-1", source=SNAPSHOTS, accepted=ACCEPTED),
+    _unjudged(4, "us-east-1", stuck_export=2),
+    _unjudged(4, "eu-west-1", stuck_export=3),
+)
+
+
+def _ids(name: str, written: bytes) -> list[str]:
+    """Return the id of each gap in a document, as often as it stands there."""
+    if name == "parquet":
+        rows = parquet.read_table(pa.BufferReader(written)).to_pylist()
+        return [row["gap_id"] for row in rows if row["gap_id"]]
+    if name == "csv":
+        rows = list(csv.DictReader(io.StringIO(written.decode(), newline="")))
+        return [row["gap_id"] for row in rows if row["gap_id"]]
+    of_formats = {
+        "ocsf": r'"gap_id":"([0-9a-f]{64})"',
+        "asff": r'"auditor/gap_id":"([0-9a-f]{64})"',
+        "sarif": r'"gap_id":"([0-9a-f]{64})"',
+        "junit": r"gap_id: ([0-9a-f]{64})",
+        "json": r'"gap_id":"([0-9a-f]{64})"',
+    }
+    return re.findall(of_formats[name], written.decode())
+
+
+@pytest.mark.parametrize("name", ["ocsf", "asff", "sarif", "junit", "csv", "parquet", "json"])
+def test_a_gap_has_one_id_wherever_it_is_told(name: str) -> None:
+    ledger = _ledger(GAPS)
+    delivered = {json.loads(event.body)["gap_id"] for event in gap_events("run-1", NOW, ledger.lines())}
+    written = write(formats()[name](START), coverage=list(ledger.lines()))
+    assert len(delivered) == 4
+    told = set(_ids(name, written))
+    if name == "json":
+        # A coverage line is a target's: which policies could not judge, and how much, stands under unjudged.
+        assert told < delivered
+        assert len(told) == 3
+    else:
+        assert told == delivered
 
 
 def test_hostile_words_of_aws_are_escaped() -> None:
-    (event,) = gap_events(
-        "run-1", "now", [_failed(1, "us-east-1", Failure(Reason.ACCESS_DENIED, "x", "\x7f\u2028\ud800"))]
-    )
+    hostile = _failed(1, "us-east-1", Failure(Reason.ACCESS_DENIED, "x", "\x7f\u2028\ud800"))
+    (event,) = gap_events("run-1", NOW, _ledger([hostile]).lines_of_gaps())
     assert event.body.isascii()
     assert b"\x7f" not in event.body
 

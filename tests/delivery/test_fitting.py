@@ -62,6 +62,18 @@ def test_a_gap_loses_the_end_of_what_aws_said() -> None:
     assert told["truncated"] is True
 
 
+def test_a_gap_of_very_many_accounts_loses_their_list_and_says_how_many_targets_it_has() -> None:
+    accounts = [f"{number:012}" for number in range(5_000)]
+    told = {
+        "schema": "auditor.gap/1",
+        "gap_id": "g",
+        "error_message": "lost",
+        "accounts": accounts,
+        "targets": 7,
+    }
+    assert _cut(json.dumps(told).encode(), 500) == told | {"accounts": [], "truncated": True}
+
+
 def test_a_run_loses_its_lists_and_says_all_the_same_what_it_looked_at() -> None:
     scope = {"kind": "subset", "filters": {"accounts": ["1"] * 50}, "accounts_not_planned": ["2"] * 500}
     body = json.dumps({"schema": "auditor.run/1", "run_id": "r", "scope": scope, "waivers": {}}).encode()
@@ -72,6 +84,22 @@ def test_a_run_loses_its_lists_and_says_all_the_same_what_it_looked_at() -> None
 
 def test_what_is_too_large_without_all_that_is_given_up() -> None:
     assert fitted(_finding(remediation="r" * 5_000), 1_000) is None
+
+
+def test_what_is_in_ocsf_already_is_cut_as_well_where_an_envelope_leaves_no_room() -> None:
+    body = {
+        "class_uid": 2003,
+        "message": "m" * 900,
+        "unmapped": {"evidence": {"x": "y" * 900}, "waiver": None},
+    }
+    told = _cut(json.dumps(body).encode(), 500)
+    assert told["unmapped"] == {"evidence": {}, "waiver": None, "truncated": True}
+    assert set(told["message"]) == {"m", "…"}
+    run = {"class_uid": 6007, "message": "m", "unmapped": {"run": {"scope": {"accounts": ["1"] * 900}}}}
+    assert _cut(json.dumps(run).encode(), 500)["unmapped"] == {
+        "run": {"scope": {"accounts": []}},
+        "truncated": True,
+    }
 
 
 @given(st.text(min_size=100, max_size=3_000), st.integers(1_000, 9_000))

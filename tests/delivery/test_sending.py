@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from auditor.delivery import Later, Limits, Refused, Taken, run_event
+from auditor.delivery import Later, Limits, Refused, Taken, Undeliverable, run_event
 from auditor.errors import SinkError
 from auditor.history import Event
 from tests.delivery.conftest import Fake, Post, findings, names, taken
@@ -102,6 +102,30 @@ async def test_what_follows_about_a_finding_waits_for_what_was_before(post: Post
     assert report.taken == 4
 
 
+async def test_what_follows_about_a_finding_waits_though_the_pause_is_over_by_then(post: Post) -> None:
+    # More than is read at once, so that what follows is read once what was before could be tried again.
+    post.fill(findings(600))
+    post.fill(findings(600))
+    tried = 0
+
+    def answer(batch: Sequence[Due]) -> Sequence[Receipt]:
+        nonlocal tried
+        tried += 1
+        return [Later("not now") if tried == 1 and _name(due) == "export-1" else Taken() for due in batch]
+
+    siem = Fake(answer=answer, limits=Limits(500, 10**7, 10**5))
+    report = await post.send(siem, pause=0.001)
+
+    told = [
+        json.loads(due.event.body)["status"]
+        for batch in siem.batches
+        for due in batch
+        if _name(due) == "export-1"
+    ]
+    assert told == ["new", "new", "recurring"]
+    assert (report.taken, report.left) == (1200, 0)
+
+
 async def test_two_events_about_one_finding_are_never_in_one_batch(post: Post) -> None:
     post.fill(findings(1))
     post.fill(findings(1))
@@ -154,6 +178,18 @@ async def test_one_event_that_a_receiver_fails_on_does_not_hold_up_those_in_its_
 
     assert (report.taken, report.left) == (7, 1)
     assert report.fault == "siem: 1 event(s) left: HTTP 500"
+
+
+async def test_a_dead_letter_that_a_crash_broke_off_is_ended_before_the_next(post: Post) -> None:
+    post.dead.path.write_bytes(b'{"schema":"auditor.dead-le')
+    post.fill(findings(1))
+
+    report = await post.send(Fake(answer=lambda batch: [Refused("no")] * len(batch)))
+
+    torn, letter = post.dead.path.read_bytes().splitlines()
+    assert torn == b'{"schema":"auditor.dead-le'
+    assert json.loads(letter)["event"]["resource_name"] == "export-1"
+    assert report.refused == 1
 
 
 async def test_what_can_not_be_written_down_stays_in_the_outbox(post: Post) -> None:
@@ -290,3 +326,114 @@ async def test_a_history_that_fails_is_told_as_it_is(post: Post) -> None:
 
     assert (report.taken, report.left) == (0, 1)
     assert report.fault == "siem: 1 event(s) left: the history is gone, with 1 in hand"
+
+
+class Laned(Fake):
+    """A destination in which each account has a lane of its own."""
+
+    def lane(self, event: Event) -> str | None:
+        return str(json.loads(event.body).get("account_id"))
+
+
+HERE, THERE = "111122223333", "444455556666"
+
+
+async def test_events_of_two_lanes_are_never_in_one_batch_and_the_run_goes_last(post: Post) -> None:
+    post.fill([finding(1), finding(2, account_id=THERE), finding(3), finding(4, account_id=THERE)], [RUN])
+    siem = Laned()
+
+    report = await post.send(siem)
+
+    assert siem.sent == [["export-1", "export-3"], ["export-2", "export-4"], ["run"]]
+    assert report.taken == 5
+
+
+async def test_a_lane_that_is_not_taken_is_left_alone_and_holds_up_no_other(post: Post) -> None:
+    post.fill([finding(number) for number in range(1, 6)])
+    post.fill([finding(number, account_id=THERE) for number in range(6, 11)])
+
+    def answer(batch: Sequence[Due]) -> Sequence[Receipt]:
+        shut = json.loads(batch[0].event.body)["account_id"] == HERE
+        return [Later("its role can't be assumed") if shut else Taken()] * len(batch)
+
+    siem = Laned(answer=answer, limits=Limits(1, 10**6, 10**5))
+    report = await post.send(siem, seconds=2, pause=30)
+
+    # One batch of the lane that is shut was tried; the others of it were not, nor was anything else held up.
+    assert siem.sent == [["export-1"], *([name] for name in names(6, 10))]
+    assert (report.taken, report.left) == (5, 5)
+
+
+async def test_what_can_be_told_nowhere_is_a_dead_letter_and_counted_apart(post: Post) -> None:
+    post.fill(findings(3))
+    receipts: list[Receipt] = [Refused("bad", perhaps_spoiled=False), Undeliverable("nowhere to go"), Taken()]
+    siem = Fake(answer=lambda _batch: receipts)
+
+    report = await post.send(siem)
+
+    assert len(siem.batches) == 1
+    assert (report.taken, report.refused, report.undeliverable, report.left) == (1, 2, 1, 0)
+    assert [letter["reason"] for letter in post.dead_letters()] == ["bad", "nowhere to go"]
+    assert report.fault is not None
+    assert "1 refused for good, each in dead-letter.jsonl, 1 undeliverable, each in dead-l" in report.fault
+
+
+async def test_what_is_refused_for_its_own_sake_is_not_tried_again_without_the_others(post: Post) -> None:
+    post.fill(findings(4))
+    siem = Fake(answer=lambda batch: [Refused("bad", perhaps_spoiled=False)] * len(batch))
+
+    report = await post.send(siem)
+
+    assert siem.sent == [names(1, 4)]
+    assert report.refused == 4
+
+
+class Meeting(Laned):
+    """Takes nothing until so many lanes are asked at the same time."""
+
+    lanes_at_once = 2
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.asked = 0
+        self.most = 0
+        self.met = anyio.Event()
+
+    async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
+        self.asked += 1
+        self.most = max(self.most, self.asked)
+        if self.asked == self.lanes_at_once:
+            self.met.set()
+        await self.met.wait()
+        self.asked -= 1
+        return await super().send(batch)
+
+
+async def test_lanes_are_sent_to_at_the_same_time_and_no_more_of_them_than_may_be(post: Post) -> None:
+    accounts = [f"{number:012}" for number in range(1, 7)]
+    post.fill([finding(number, account_id=each) for each in accounts for number in (1, 2)], [RUN])
+    siem = Meeting(limits=Limits(1, 10**6, 10**5))
+
+    (report,) = await post.deliver(siem)
+
+    assert (report.taken, report.fault, siem.most) == (13, None, 2)
+    assert siem.sent[-1] == ["run"]
+    for each in accounts:
+        of_account = [
+            batch for batch in siem.batches if json.loads(batch[0].event.body).get("account_id") == each
+        ]
+        assert [_name(due) for batch in of_account for due in batch] == names(1, 2)
+
+
+async def test_a_history_that_fails_in_one_lane_is_told_as_it_is(post: Post) -> None:
+    post.fill([finding(1), finding(2, account_id=THERE)])
+
+    class Broken(Laned):
+        lanes_at_once = 2
+
+        async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
+            raise SinkError(f"the history is gone, with {len(batch)} in hand")
+
+    (report,) = await post.deliver(Broken())
+
+    assert report.fault == "siem: 2 event(s) left: the history is gone, with 1 in hand"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,6 +67,18 @@ async def test_events_are_wrapped_as_the_collector_asks(post: Post) -> None:
     assert {(each["index"], each["source"], each["sourcetype"]) for each in told} == {
         ("audit", "auditor", "_json")
     }
+
+
+async def test_an_event_in_ocsf_has_its_own_time(post: Post) -> None:
+    post.fill([finding(1, observed_at="2026-11-25T01:00:00Z")])
+    async with receiving(_collector) as receiver:
+        await post.send(_splunk(receiver.url, format="ocsf"))
+
+    (told,) = (json.loads(line) for asked in receiver.asked for line in asked.body.splitlines())
+    assert told["time"] == datetime.fromisoformat(post.nights.started(1)).timestamp()
+    assert told["time"] * 1_000 == told["event"]["time"]
+    assert told["event"]["class_uid"] == 2003
+    assert told["fields"]["event_id"] == told["event"]["metadata"]["uid"]
 
 
 async def test_an_index_that_is_not_allowed_loses_nothing(post: Post) -> None:

@@ -17,6 +17,7 @@ from auditor.model import (
     Waived,
     event_id,
     finding_id,
+    gap_id,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def policy(name: str = "stuck-export", **fields: Any) -> JudgedPolicy:
         id=name,
         title="An export to EC2 that started, and never came to an end.",
         description="AWS reports none that hangs.",
+        page="An export to EC2 that started, and never came to an end.\n\nWhy\n    AWS reports none that hangs.\n",
+        settings={"enabled": True, "max_age": "P1D"},
         remediation="Look the operation up in Lightsail.",
         controls=(Control("NIST SP 800-53 r5", "CM-8", "organisational"),),
         severity=Severity.MEDIUM,
@@ -149,7 +152,7 @@ LONG_FINDING = finding(
 
 def coverage_line(**fields: Any) -> dict[str, Any]:
     """One target's line, complete unless told otherwise."""
-    return {
+    line = {
         "schema": "auditor.coverage/1",
         "source": "lightsail:GetExportSnapshotRecords",
         "account_id": ACCOUNT,
@@ -165,9 +168,13 @@ def coverage_line(**fields: Any) -> dict[str, Any]:
         "records": 10,
         "requests": 1,
         "retries": 0,
+        "throttles": 0,
         "duration_s": 0.1,
         **fields,
     }
+    unread = line["verdict"] in {"failed", "partial"}
+    gap = gap_id(line["account_id"], line["source"], line["reason"]) if unread else None
+    return {**line, "gap_id": gap}
 
 
 COMPLETE = coverage_line()
@@ -204,19 +211,32 @@ RUN: dict[str, Any] = {
     "schema": "auditor.run/1",
     "run_id": START.run_id,
     "started_at": START.started_at,
+    "resumed_at": [],
     "finished_at": "2025-03-01T12:05:00Z",
+    "versions": {"auditor": "0.1.0", "botocore": "1.43.0", "policies": {"stuck-export": "abc123"}},
+    "config_digest": "d1" * 32,
     "history": None,
     "caller_arn": "arn:aws:sts::999900001111:assumed-role/ci/session",
-    "scope": {"kind": "full"},
-    "coverage_percent": 33,
-    "coverage_percent_after_accepted": 40,
+    "endpoint_overrides": {},
+    "scope": {
+        "kind": "full",
+        "accounts_from": "list",
+        "accounts_not_planned": [],
+        "regions_not_planned": ["sa-east-1"],
+    },
     "totals": {
+        "accounts": 3,
         "targets": {"planned": 7, "complete": 2, "partial": 1, "failed": 3, "skipped": 1},
         "accepted_gaps": 1,
         "requests": 9,
         "records": 40,
         "unjudged": {"records": 2, "by_policy": {"stuck-export": 2}},
     },
+    "deliveries": [],
+    "coverage_percent": 33,
+    "coverage_percent_after_accepted": 40,
+    "waivers": {"total": 0, "expired": [], "ending_soon": [], "unmatched": [], "not_looked_at": []},
+    "accepted_gaps": {"total": 1, "expired": [], "ending_soon": [], "unmatched": [], "not_looked_at": []},
     "exit_conditions": [3],
     "exit_code": 3,
 }
@@ -241,5 +261,5 @@ def written(
     start: RunStart = START,
 ) -> bytes:
     """The same, of the format of this name."""
-    run = RUN | {"scope": {"kind": "subset" if start.is_subset else "full"}}
+    run = RUN | {"scope": RUN["scope"] | {"kind": "subset" if start.is_subset else "full"}}
     return write(formats()[name](start, variant), *batches, coverage=coverage, run=run)

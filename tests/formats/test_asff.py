@@ -1,17 +1,15 @@
 from __future__ import annotations
 
+import dataclasses
 import json
-import re
-from functools import cache
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.validate import ParamValidator
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.formats import formats
+from tests.formats.importing import imported
 from tests.formats.made import (
     COVERAGE,
     EVERY_STATUS,
@@ -27,65 +25,6 @@ from tests.formats.made import (
     write,
     written,
 )
-
-# Security Hub API reference, AwsSecurityFinding and BatchImportFindings.
-LARGEST = 240_000
-LONGEST = {"Id": 512, "GeneratorId": 512, "Title": 256, "Description": 1_024}
-
-
-@cache
-def shape() -> Any:
-    model = botocore.session.get_session().get_service_model("securityhub")
-    return model.operation_model("BatchImportFindings").input_shape
-
-
-def check_patterns_and_enums(value: Any, of: Any) -> None:
-    """What the service's model says of texts, and botocore's validator leaves to the service."""
-    kind = of.type_name
-    if kind == "structure":
-        for key, each in value.items():
-            check_patterns_and_enums(each, of.members[key])
-    elif kind == "list":
-        for each in value:
-            check_patterns_and_enums(each, of.member)
-    elif kind == "map":
-        for each in value.values():
-            check_patterns_and_enums(each, of.value)
-    elif kind == "string":
-        assert re.fullmatch(of.metadata.get("pattern", "(?s).*"), value), (of.name, value)
-        assert value in of.metadata.get("enum", [value]), (of.name, value)
-
-
-def check(one: Any) -> None:
-    """The service's limits, which its model does not hold."""
-    assert len(json.dumps(one)) <= LARGEST
-    for key, most in LONGEST.items():
-        assert 0 < len(one[key].encode()) <= most, key
-    assert re.fullmatch(r"\d{12}", one["AwsAccountId"])
-    account = one["AwsAccountId"]
-    assert one["ProductArn"] == f"arn:aws:securityhub:{one['Region']}:{account}:product/{account}/default"
-    assert 1 <= len(one["Resources"]) <= 32
-    assert all(len(resource["Id"].encode()) <= 512 for resource in one["Resources"])
-    assert len(one["ProductFields"]) <= 50
-    for key, value in one["ProductFields"].items():
-        assert len(key.encode()) <= 128
-        assert 0 < len(value.encode()) <= 2_048
-    requirements = one["Compliance"].get("RelatedRequirements", [])
-    assert len(requirements) <= 32
-    assert all(len(each.encode()) <= 64 for each in requirements)
-    text = one.get("Remediation", {}).get("Recommendation", {}).get("Text", "")
-    assert len(text.encode()) <= 512
-
-
-def imported(document: bytes) -> list[Any]:
-    """The findings, after botocore and the service's limits have passed them."""
-    request = json.loads(document)
-    errors = ParamValidator().validate(request, shape())
-    assert not errors.has_errors(), errors.generate_report()
-    check_patterns_and_enums(request, shape())
-    for one in request["Findings"]:
-        check(one)
-    return list(request["Findings"])
 
 
 def findings(*found: Any, **arguments: Any) -> list[Any]:
@@ -103,6 +42,16 @@ def test_what_is_hostile_or_too_long_can_be_imported_too() -> None:
     assert hostile["Description"].startswith(r"\x1b[2J")
     assert long["Description"] == "m" * 1_021 + "…"
     assert len(long["Compliance"]["RelatedRequirements"]) == 32
+    # What was cut says so.
+    assert long["ProductFields"]["auditor/truncated"] == "true"
+    assert "auditor/truncated" not in findings(finding())[0]["ProductFields"]
+
+
+def test_what_would_be_too_large_as_it_is_sent_leaves_fields_out_and_says_so() -> None:
+    (one,) = findings(finding(related={f"key-{number}": "é" * 1_500 for number in range(45)}))
+    assert one["ProductFields"]["auditor/truncated"] == "true"
+    assert "auditor/related/key-0" in one["ProductFields"]
+    assert "auditor/related/key-44" not in one["ProductFields"]
 
 
 @pytest.mark.parametrize(
@@ -139,6 +88,13 @@ def test_a_finding_keeps_when_it_was_made_and_tells_when_it_was_seen() -> None:
     assert (one["CreatedAt"], one["UpdatedAt"]) == (FIRST_SEEN, "2025-03-01T12:00:00Z")
     (untracked,) = findings(EVERY_STATUS["untracked"])
     assert untracked["CreatedAt"] == untracked["UpdatedAt"]
+
+
+def test_a_finding_that_is_resolved_is_newer_than_when_it_was_last_seen() -> None:
+    # Security Hub ignores an update that is not: the finding would stay active.
+    (one,) = findings(dataclasses.replace(EVERY_STATUS["resource-gone"], observed_at="2025-02-28T12:00:00Z"))
+    assert one["UpdatedAt"] == START.started_at
+    assert one["RecordState"] == "ARCHIVED"
 
 
 def test_what_asff_has_no_place_for_stands_in_the_products_fields() -> None:

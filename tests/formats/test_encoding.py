@@ -82,6 +82,14 @@ def test_a_lone_surrogate_is_written_as_its_escape_since_no_utf_8_can_hold_it(
     assert len(raw.decode("utf-8").splitlines()) == 1
 
 
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**300, 2**64 - 1, -(2**63)])
+@pytest.mark.parametrize("around", [lambda it: it, lambda it: {"a": [it, "x\ud800", True]}, lambda it: (it,)])
+def test_a_whole_number_is_written_out_however_large(around: Callable[[Any], Any], number: int) -> None:
+    raw = encoded(around(number))
+    assert str(number).encode() in raw
+    assert json.loads(raw) == json.loads(json.dumps(around(number)).replace(r"\u", r"\\u"))
+
+
 def test_values_are_written_as_json_has_them() -> None:
     value = MappingProxyType({"control": Control("F", "1", "direct"), "none": None, "list": (1, 2.5, True)})
     assert json.loads(encoded(value)) == {

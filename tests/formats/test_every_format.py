@@ -158,6 +158,7 @@ def growth(name: str, count: int) -> int:
 
 ROOM = {
     "parquet": 40_000_000,  # a group of rows, and what is made of it
+    "html": 6_000_000,  # blocks of findings that are not full, and the page's parts that are the same in each
     "markdown": 3_000_000,  # a page of the largest size
     "junit": 3_000_000,  # the findings of a suite
 }

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import json
-from functools import cache
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
-from ocsf_json_schema import OcsfJsonSchemaEmbedded, get_ocsf_schema
+from ocsf_json_schema import get_ocsf_schema
 
 from auditor.model import Severity
 from tests.formats.made import (
     COVERAGE,
     EVERY_STATUS,
+    FAILED,
     FIRST_SEEN,
     GAPS,
     HOSTILE,
@@ -21,24 +21,19 @@ from tests.formats.made import (
     LONG_FINDING,
     START,
     SUBSET,
+    coverage_line,
     finding,
     written,
 )
-
-VERSIONS = ("1.8.0", "1.6.0", "1.3.0")
-
-
-@cache
-def validator(version: str) -> Draft202012Validator:
-    schema = OcsfJsonSchemaEmbedded(get_ocsf_schema(version))
-    return Draft202012Validator(schema.get_class_schema("compliance_finding", ["cloud"]))
+from tests.formats.ocsf_schemas import VERSIONS, validate
 
 
 def events(*found: Any, variant: str | None = None, **arguments: Any) -> list[Any]:
     """What was written, after somebody else's schema has passed each event of it."""
     made = [json.loads(line) for line in written("ocsf", found, variant=variant, **arguments).splitlines()]
     for event in made:
-        validator(event["metadata"]["version"]).validate(event)
+        assert event["class_uid"] == 2003
+        validate(event)
     return made
 
 
@@ -131,8 +126,13 @@ def test_times_are_milliseconds_of_when_it_was_first_and_last_seen() -> None:
     assert event["time"] == 1_740_830_400_000
     assert info["first_seen_time"] == info["created_time"] == 1_738_411_200_000, FIRST_SEEN
     assert info["last_seen_time"] == event["time"]
-    (not_seen,) = events(EVERY_STATUS["not_seen"])
-    assert "last_seen_time" not in not_seen["finding_info"]
+
+
+@pytest.mark.parametrize("status", ["not_seen", "condition-cleared", "retired"])
+def test_what_is_not_found_was_last_seen_before_and_is_told_of_now(status: str) -> None:
+    (event,) = events(replace(EVERY_STATUS[status], observed_at="2025-02-27T12:00:00Z"))
+    assert event["finding_info"]["last_seen_time"] == 1_740_657_600_000
+    assert event["time"] == event["finding_info"]["modified_time"] == 1_740_830_400_000
 
 
 def test_what_the_schema_has_no_place_for_is_kept_beside_it() -> None:
@@ -158,6 +158,16 @@ def test_a_gap_is_unknown_and_never_a_pass() -> None:
     assert [event["status"] for event in made] == ["Unknown", "Unknown", "Suppressed", "Unknown", "Unknown"]
     assert len({event["metadata"]["uid"] for event in made}) == GAPS
     assert made[0]["unmapped"]["gap"]["error_message"] == HOSTILE.replace("\ud800", r"\ud800")
+
+
+def test_the_regions_of_a_gap_are_one_event() -> None:
+    regions = ["eu-west-1", "eu-west-2", "us-east-1", "us-west-2"]
+    (event,) = events(coverage=[coverage_line(**FAILED | {"region": region}) for region in regions])
+    assert event["unmapped"]["gap"]["regions"] == regions
+    assert event["unmapped"]["gap"]["targets"] == 4
+    assert event["finding_info"]["uid"] == event["unmapped"]["gap"]["gap_id"]
+    assert "in account 444455556666, eu-west-1, eu-west-2, us-east-1 and 1 more: " in event["message"]
+    assert "region" not in event["cloud"]
 
 
 def test_a_subset_says_so_in_every_event_and_in_one_of_its_own() -> None:

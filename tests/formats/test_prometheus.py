@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -35,7 +35,7 @@ from tests.formats.made import (
 from tests.formats.test_every_format import DOCS
 
 TRACKED = RUN | {"history": "auditor-history.sqlite3"}
-LABELS = {"policy", "severity", "status", "waived", "verdict", "reason", "accepted", "version"}
+LABELS = {"policy", "severity", "status", "waived", "verdict", "reason", "accepted", "destination", "version"}
 
 
 class Read:
@@ -112,7 +112,9 @@ def test_what_was_not_found_is_zero_and_not_missing() -> None:
 
 
 def test_targets_are_counted_by_verdict_and_gaps_by_reason() -> None:
-    told = read(coverage=[*COVERAGE, coverage_line(verdict="failed", reason="throttled", retries=5)])
+    told = read(
+        coverage=[*COVERAGE, coverage_line(verdict="failed", reason="throttled", retries=5, throttles=6)]
+    )
     assert {verdict: told("targets", verdict=verdict.value) for verdict in Verdict} == {
         Verdict.COMPLETE: 2,
         Verdict.PARTIAL: 1,
@@ -127,7 +129,7 @@ def test_targets_are_counted_by_verdict_and_gaps_by_reason() -> None:
         "which is proved empty, and no gap"
     )
     assert told.summed("gaps") == 5
-    assert (told("throttled_targets"), told("retries")) == (2, 5)
+    assert (told("throttled_targets"), told("retries"), told("throttles")) == (2, 5, 6)
     assert read(coverage=[FAILED, ACCEPTED])("throttled_targets") == 0
     assert read(coverage=[PARTIAL])("throttled_targets") == 1
 
@@ -147,6 +149,32 @@ def test_the_run_tells_its_coverage_its_end_and_how_it_exits() -> None:
     assert told("info", version=START.auditor_version) == 1
 
 
+def test_each_destination_tells_what_it_took_and_how_late() -> None:
+    sent = {
+        "destination": "siem",
+        "taken": 9,
+        "refused": 1,
+        "left": 0,
+        "lag_max_s": 61.5,
+        "lag_mean_s": 60.25,
+    }
+    dead = {
+        "destination": "dead",
+        "taken": 0,
+        "refused": 0,
+        "left": None,
+        "lag_max_s": None,
+        "lag_mean_s": None,
+    }
+    told = read_run(TRACKED | {"deliveries": [sent, dead]})
+    names = ("delivered_events", "refused_events", "undelivered_events")
+    assert [told(name, destination="siem") for name in names] == [9, 1, 0]
+    assert [told(name, destination="dead") for name in names] == [0, 0, None], "which nobody knows"
+    assert told("delivery_lag_max_seconds", destination="siem") == 61.5
+    assert told("delivery_lag_mean_seconds", destination="siem") == 60.25
+    assert told("delivery_lag_max_seconds", destination="dead") is None
+
+
 def test_a_subset_says_so() -> None:
     assert read(start=SUBSET)("run_subset") == 1
 
@@ -154,7 +182,7 @@ def test_a_subset_says_so() -> None:
 def test_all_are_gauges_and_no_label_names_what_is_audited() -> None:
     told = read(*EVERY_STATUS.values(), HOSTILE_FINDING, LONG_FINDING, coverage=COVERAGE)
     assert {family.type for family in told.families} == {"gauge"}
-    assert {label for _, labels in told.samples for label, _ in labels} == LABELS
+    assert {label for _, labels in told.samples for label, _ in labels} == LABELS - {"destination"}
 
 
 def test_the_number_of_series_does_not_grow_with_what_is_audited() -> None:
@@ -185,6 +213,7 @@ def test_a_hostile_policy_is_one_series_that_the_parser_reads() -> None:
     assert told.summed("findings") == 2
 
 
+@settings(deadline=None)  # the first imports the library
 @given(st.lists(st.text(max_size=300), max_size=5))
 def test_any_text_is_read_back(names: list[str]) -> None:
     start = dataclasses.replace(START, policies={"stuck-export": policy()}, auditor_version="".join(names))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,13 @@ def test_a_finding_lives_in_postgresql_as_in_a_file(postgresql_store: PostgreSQL
     with opened(postgresql_store) as history:
         due = history.outbox.pending("splunk", 10, now=0.0)
         assert [b'"status":"new"' in each.event.body for each in due] == [True, True, False, False]
+        history.outbox.postpone("splunk", [due[0].position], not_before=100.0, error="503")
+        assert history.outbox.pending("splunk", 10, now=50.0) == [due[1], due[3]]
+        assert [each.said_at for each in due] == [nights.started(each) for each in (1, 1, 2, 2)]
+        positions = [each.position for each in due]
+        history.outbox.postpone("splunk", positions, not_before=100.0, error="It is away.")
+        assert history.outbox.pending("splunk", 10, now=0.0) == []
+        assert [each.position for each in history.outbox.pending("splunk", 10, now=math.inf)] == positions
         history.outbox.acknowledge("splunk", [each.position for each in due])
         assert history.outbox.left() == {}
 

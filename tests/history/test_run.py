@@ -10,6 +10,7 @@ import pytest
 
 from auditor.errors import UsageError
 from auditor.history import Destination, Event
+from auditor.history.reading import run_lines
 from auditor.model import EXPORT_RECORDS, Place, Status
 from tests.history.conftest import (
     ACCOUNT,
@@ -100,11 +101,19 @@ def test_a_run_that_goes_on_does_not_look_twice_with_new_settings(nights: Nights
     assert resolved.status is Status.RESOLVED
 
 
-def test_a_run_that_has_finished_does_not_go_on(nights: Nights, store: SQLiteStore) -> None:
-    nights(Night())
+def test_a_run_that_died_after_its_end_says_its_last_once(nights: Nights, store: SQLiteStore) -> None:
+    denied = Night(outcomes={(ACCOUNT, REGION): {EXPORT_RECORDS: FAILED}}, destinations=(SPLUNK,))
+    for number in (1, 2):
+        with opened(store) as history:
+            run = history.begin(nights.begun(denied, 1))
+            run.finish(record(number), coverage(denied), [Event("the-end", "run", b"{}")])
+            due = history.outbox.pending("splunk", 10, now=0.0)
+            history.outbox.acknowledge("splunk", [each.position for each in due])
 
-    with opened(store) as history, pytest.raises(UsageError, match="run run-1 has finished"):
-        history.begin(nights.begun(Night(), 1))
+            assert [each.event.event_id for each in due] == (["the-end"] if number == 1 else [])
+    with opened(store) as history:
+        (line,) = run_lines(history.database, 10)
+    assert line["finished_at"] == record(2)["finished_at"]
 
 
 def test_a_run_does_not_go_on_once_another_has_begun(nights: Nights, store: SQLiteStore) -> None:
@@ -167,6 +176,8 @@ def test_what_is_postponed_holds_up_what_follows_about_it_and_nothing_else(
         assert [each.position for each in later] == [each.position for each in first]
         assert (later[0].attempts, later[0].last_error) == (1, "503")
         assert outbox.pending("splunk", 1, now=100.0, after=first[0].position) == [first[1]]
+        # What was left there on the way holds up what follows too, though its time has come meanwhile.
+        assert outbox.pending("splunk", 10, now=100.0, after=first[1].position) == []
 
 
 def test_events_that_are_no_findings_are_posted_once(nights: Nights, store: SQLiteStore) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.model import Severity, Status, event_id, finding_id
+from auditor.model import Resolution, Severity, Status, as_found, event_id, finding_id
+from tests.history.conftest import finding
 
 
 def test_a_finding_is_known_by_the_sha_256_of_what_does_not_change() -> None:
@@ -17,6 +19,12 @@ def test_a_finding_is_known_by_the_sha_256_of_what_does_not_change() -> None:
 def test_an_event_is_known_by_the_sha_256_of_finding_run_and_status() -> None:
     expected = hashlib.sha256(b"abc\nrun-1\nuntracked").hexdigest()
     assert event_id("abc", "run-1", Status.UNTRACKED) == expected
+
+
+def test_a_finding_in_its_life_differs_in_that_alone() -> None:
+    before = finding(resolution=Resolution(None, "not read"))
+    now = replace(before, event_id="e", status=Status.REOPENED, first_seen="then", resolution=None)
+    assert as_found(before, "e", Status.REOPENED, "then") == now
 
 
 @given(st.tuples(*[st.text(st.characters(exclude_characters="\n"), max_size=4)] * 5), st.integers(0, 4))

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
     help="Where dead-letter.jsonl is written, with what a destination refuses for good.",
 )
 @click.option(
+    "--drop",
+    "dropped",
+    metavar="NAME",
+    multiple=True,
+    help="Let go of what waits for a destination that the configuration no longer names: it is never sent, and each "
+    "event is written to dead-letter.jsonl. May be repeated.",
+)
+@click.option(
     "--deadline",
     metavar="DURATION",
     type=DurationType(),
@@ -37,6 +45,7 @@ if TYPE_CHECKING:
 def command(  # noqa: PLR0913 -- each is an option
     config_path: Path,
     folder: Path,
+    dropped: tuple[str, ...],
     deadline: timedelta,
     *,
     allow_http: bool,
@@ -56,26 +65,37 @@ def command(  # noqa: PLR0913 -- each is an option
     """  # noqa: D301 -- \b keeps click from filling the lines
     import anyio
 
-    from auditor.audit.delivering import deliver, unnamed
+    from auditor.audit.delivering import check_drop, deliver, drop, unnamed
+    from auditor.audit.start import judged_policies
     from auditor.cli.histories import writing
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
     from auditor.delivery import DeadLetters, make_destinations
     from auditor.history.outbox import Outbox
     from auditor.library import load_config
+    from auditor.model import shown
+    from auditor.policies import catalogue_of
 
     redactor = set_up_logs(log_format, log_level)
     config = load_config(config_path)
     redactor.hide(config.secrets)
-    destinations = make_destinations(config.destinations, allow_http=allow_http)
+    policies = judged_policies(config, catalogue_of(config.policies), config.policies)
+    destinations = make_destinations(config.destinations, allow_http=allow_http, policies=policies)
     with writing(config, holder="auditor deliver") as database:
         outbox = Outbox(database.transaction)
-        reports = anyio.run(deliver, outbox, destinations, DeadLetters(folder), deadline)
+        check_drop(dropped, outbox.left(), destinations)
+        dead_letters = DeadLetters(folder)
+        lost = {name: drop(name, outbox, dead_letters) for name in dict.fromkeys(dropped)}
+        reports = anyio.run(deliver, outbox, destinations, dead_letters, deadline)
         faults = [report.fault for report in reports if report.fault]
         faults += unnamed(outbox.left(), destinations)
-    taken = sum(report.taken for report in reports)
+    said = "".join(
+        f"{count} event(s) for {shown(name)} are lost to it, each in {shown(str(dead_letters.path))}; "
+        for name, count in lost.items()
+    )
+    said += f"{sum(report.taken for report in reports)} event(s) delivered"
     if faults:
-        last_word(4, f"{taken} event(s) delivered; not all: {'; '.join(faults)}")
+        last_word(4, f"{said}; not all: {'; '.join(faults)}")
         return 4
-    last_word(0, f"{taken} event(s) delivered, nothing is left")
+    last_word(0, f"{said}, nothing is left")
     return 0

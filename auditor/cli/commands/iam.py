@@ -12,7 +12,9 @@ from auditor.cli.options import config_option
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from auditor.config import Config
     from auditor.inventory.permissions import Needs
+    from auditor.model import Account
 
 _KINDS = (
     "all",
@@ -20,6 +22,8 @@ _KINDS = (
     "trust",
     "cloudformation",
     "terraform",
+    "delivery-policy",
+    "delivery-trust",
     "hub-policy",
     "hub-trust",
     "organization-policy",
@@ -49,14 +53,25 @@ _KINDS = (
     metavar="ID",
     help="The role of this account.  [default: the one that most accounts need]",
 )
-def command(config_path: Path, kind: str, principal: str | None, account: str | None) -> int:
+@click.option(
+    "--with-delivery",
+    "delivery",
+    metavar="TYPE",
+    type=click.Choice(("security-hub",)),
+    help="What a destination of this type needs in every account as well: security-hub.",
+)
+def command(
+    config_path: Path, kind: str, principal: str | None, account: str | None, delivery: str | None
+) -> int:
     """Print what has to be allowed for the audit: the very actions that the enabled policies use.
 
     \b
       all                  every document below as one JSON object, by whose it is
       policy, trust        the members' role: IAM policy, trust policy (JSON)
-      cloudformation       the members' role in YAML, for StackSets too
-      terraform            the members' role as Terraform
+      cloudformation       the members' roles in YAML, for StackSets too
+      terraform            the members' roles as Terraform
+      delivery-policy, delivery-trust
+                           the role to deliver with, asked for by --with-delivery
       hub-policy, hub-trust
                            the hub role, where there is one
       organization-policy, organization-trust
@@ -72,12 +87,42 @@ def command(config_path: Path, kind: str, principal: str | None, account: str | 
 
     config = load_config(config_path)
     enabled = {policy: settings for policy, settings in config.policies.items() if settings.enabled}
-    needs = needs_of(config, actions_of(catalogue_of(config.policies), enabled), principal, account)
+    actions = actions_of(catalogue_of(config.policies), enabled)
+    needs = needs_of(
+        config, actions, principal, account, delivery_role(config) if delivery is not None else None
+    )
     text = _written(needs, kind)
     say(text)
     for note in _notes(needs, kind, text):
         complain(f"auditor: {note}\n")
     return 0
+
+
+def delivery_role(config: Config) -> Account:
+    """Return the role that findings are imported with, as some account has it.
+
+    :raises UsageError: where there is no such destination, or there are several with a role each.
+    """
+    from auditor.delivery.security_hub import Settings, import_as
+    from auditor.errors import UsageError
+    from auditor.model import shown
+
+    roles = {
+        receiver.name: import_as(receiver, receiver.settings).role_of("0" * 12)
+        for receiver in config.destinations
+        if isinstance(receiver.settings, Settings)
+    }
+    if not roles:
+        raise UsageError(
+            f"--with-delivery security-hub: {shown(config.path)} has no destination of this type; add one first"
+        )
+    role, *others = roles.values()
+    if any(other != role for other in others):
+        raise UsageError(
+            f"--with-delivery security-hub: {', '.join(roles)} import with a role each; give them the same role_name and "
+            "external_id"
+        )
+    return role
 
 
 def _written(needs: Needs, kind: str) -> str:
@@ -93,6 +138,8 @@ def _written(needs: Needs, kind: str) -> str:
     whose, _, which = kind.rpartition("-")
     document = found.get(whose or "member", {}).get(which)
     if document is None:
+        if whose == "delivery":
+            raise UsageError(f"--as {kind}: ask for it by --with-delivery security-hub")
         missing = "hub_role_arn under defaults" if whose == "hub" else "role_arn under organization"
         raise UsageError(f"--as {kind}: the configuration has no {missing}, so there is no such role")
     return json.dumps(document, indent=2) + "\n"
@@ -107,6 +154,8 @@ def _notes(needs: Needs, kind: str, text: str) -> list[str]:
         notes.append(f"put the ARN of who runs auditor in place of {PRINCIPAL}, or name it with --principal")
     if EXTERNAL_ID in text:
         notes.append(f"put the ExternalId of the configuration in place of {EXTERNAL_ID}")
+    if needs.delivery is not None:
+        notes.append("the account at home of the destination needs the role to deliver with too")
     if needs.others and kind in ("all", "policy", "trust", "cloudformation", "terraform"):
         few = ", ".join(account.id for account in needs.others[:3])
         more = f" and {len(needs.others) - 3} more" if len(needs.others) > 3 else ""  # noqa: PLR2004 -- those named

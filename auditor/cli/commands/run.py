@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     "resume",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Go on with the run in DIR that died or was interrupted, as it was asked.",
+    help="Go on with the run in DIR that died or was interrupted, as it was asked, by the gates that it began with or "
+    "those given anew.",
 )
 @click.option(
     "-f",
@@ -43,26 +45,20 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     "--fail-on",
     metavar="[new:]SEVERITY",
     type=click.Choice(_FAIL_ON),
-    default="high",
-    show_default=True,
     help="Exit 1 on unwaived findings at or above this: critical, high, medium, low, info or none. With new: before "
-    "it, on those alone that were not open before the run; that takes a history.",
+    "it, on those alone that were not open before the run; that takes a history.  [default: high]",
 )
 @click.option(
     "--min-coverage",
     metavar="PERCENT",
     type=click.IntRange(0, 100),
-    default=100,
-    show_default=True,
-    help="Exit 3 if less of the targets could be read, accepted gaps left out.",
+    help="Exit 3 if less of the targets could be read, accepted gaps left out.  [default: 100]",
 )
 @click.option(
     "--max-unjudged",
     metavar="N",
     type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Exit 3 if more records could not be judged.",
+    help="Exit 3 if more records could not be judged.  [default: 0]",
 )
 @click.option(
     "--policy", "policies", metavar="ID", multiple=True, help="Judge by this policy alone; may be repeated."
@@ -103,6 +99,11 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     type=click.Path(path_type=Path),
     help="The run before, which this one's evidence names; a history knows it without.",
 )
+@click.option(
+    "--otel",
+    is_flag=True,
+    help="Tell an OpenTelemetry collector of the run, as the OTEL_ variables of the environment say.",
+)
 @click.option("--allow-http", is_flag=True, help="Let calls go over plain http to another machine.")
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
 @log_options("info")
@@ -111,9 +112,9 @@ def command(  # noqa: PLR0913 -- each is an option
     folder: str | None,
     resume: Path | None,
     formats: tuple[str, ...],
-    fail_on: str,
-    min_coverage: int,
-    max_unjudged: int,
+    fail_on: str | None,
+    min_coverage: int | None,
+    max_unjudged: int | None,
     policies: tuple[str, ...],
     accounts: tuple[str, ...],
     regions: tuple[str, ...],
@@ -124,6 +125,7 @@ def command(  # noqa: PLR0913 -- each is an option
     evidence_key: Path | None,
     evidence_kms: str | None,
     evidence_after: Path | None,
+    otel: bool,
     allow_http: bool,
     quiet: bool,
     log_format: str | None,
@@ -144,24 +146,27 @@ def command(  # noqa: PLR0913 -- each is an option
       130, 143  interrupted; what was done is kept
     """  # noqa: D301 -- \b keeps click from filling the lines
     from auditor.audit import EvidenceOptions, RunOptions
+    from auditor.audit.gating import read_fail_on
+    from auditor.audit.options import Usual
     from auditor.cli.last_word import last_word
     from auditor.cli.logs import set_up_logs
-    from auditor.cli.running import configuration_of, failing_on, format_requests, named_folder, run_and_tell
+    from auditor.cli.running import configuration_of, format_requests, named_folder, run_and_tell
     from auditor.inventory import Filters
     from auditor.library import load_config
+    from auditor.telemetry import secrets_of
 
     redactor = set_up_logs(log_format, log_level)
     if resume is not None:
         config_path = configuration_of(resume, click.get_current_context())
     config = load_config(config_path)
-    redactor.hide(config.secrets)
+    redactor.hide([*config.secrets, *(secrets_of(os.environ) if otel else ())])
     requests = format_requests(formats)
     options = RunOptions(
         folder=named_folder(folder),
         resume=resume,
         formats=requests,
         filters=Filters(policies=policies, accounts=accounts, regions=regions),
-        fail_on=failing_on(fail_on),
+        fail_on=Usual.USUAL if fail_on is None else read_fail_on(fail_on),
         min_coverage=min_coverage,
         max_unjudged=max_unjudged,
         evidence=EvidenceOptions(evidence_key, evidence_kms, evidence_after)
@@ -170,6 +175,7 @@ def command(  # noqa: PLR0913 -- each is an option
         deadline=deadline,
         concurrency=concurrency,
         allow_http=allow_http,
+        telemetry=otel,
         handle_signals=True,
     )
     code, why = run_and_tell(config, options, quiet=quiet)
