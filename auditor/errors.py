@@ -120,12 +120,12 @@ class UnknownFact(Unjudgeable):
         self.reason = reason
 
 
-class Untellable(AuditorError):  # noqa: N818 -- says what is wrong with the event
-    """An event does not say what is needed to tell it in the form that its destination asks for."""
-
-
 class EvidenceFault(AuditorError):  # noqa: N818 -- what is wrong with it, not with this program
     """Stored evidence that is not what it should be; the text says which file or answer, and what is wrong."""
+
+
+class Untellable(AuditorError):  # noqa: N818 -- says what is wrong with the event
+    """An event does not say what is needed to tell it in the form that its destination asks for."""
 
 
 class SinkError(AuditorError):

@@ -42,23 +42,32 @@ class Audited:
     books: Books
     published: frozenset[str] | None
     """The Regions that Lightsail says it has; None where it did not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alongside:
+    """What goes along with a run where it is asked for."""
+
+    memory: Memory | None = None
+    """The history."""
+    telemetry: Telemetry | None = None
     keeper: Keeper | None = None
-    """What has kept the answers, where they were kept."""
+    """The evidence."""
+
+
+NOTHING_ALONGSIDE = Alongside()
 
 
 async def close(
-    audited: Audited,
-    writer: Writer,
-    stopping: Stopping,
-    memory: Memory | None = None,
-    telemetry: Telemetry | None = None,
+    audited: Audited, writer: Writer, stopping: Stopping, alongside: Alongside = NOTHING_ALONGSIDE
 ) -> Result:
     """Write the ledger, the formats' ends and run.json, and return what came of the run.
 
     Each says how it went with those before it: an output may fail, or a signal come, while they are written. What
     the books come to stands by now, and is taken once.
     """
-    run, ready, books, keeper = audited.run, audited.ready, audited.books, audited.keeper
+    run, ready, books = audited.run, audited.ready, audited.books
+    memory, telemetry, keeper = alongside.memory, alongside.telemetry, alongside.keeper
     balance = balance_of(books.ledger)
     scope = {**ready.plan.scope, **compared(lightsail_regions(), audited.published)}
     accepted = report(

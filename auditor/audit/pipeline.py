@@ -13,15 +13,16 @@ waits for a retry gives its slot up.
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import anyio
 from anyio import to_thread
 
+from auditor.audit.asking import AskingAWS
 from auditor.audit.books import open_books
 from auditor.audit.checkpoint import Checkpoint
-from auditor.audit.closing import Audited, close
+from auditor.audit.closing import Alongside, Audited, close
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import made_folder
 from auditor.audit.grouping import one_exception
@@ -44,6 +45,8 @@ from auditor.policies import Panel
 from auditor.telemetry import now, open_telemetry
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from anyio.streams.memory import MemoryObjectSendStream
 
     from auditor.audit.books import Books
@@ -93,20 +96,19 @@ async def _audit(run: Run, observer: Observer) -> Result:
             if run.resumed is not None:
                 settle_done(run.resumed, ready.plan, books)
             told = stack.enter_context(open_telemetry(start, began)) if run.options.telemetry else None
-            with made_folder(run.folder):
-                before = set_aside(run.resumed) if run.resumed else None
-                checkpoint, writer = _opened(run, ready, remembers, start, keeper, stack)
+            outputs = _open_outputs(run, ready, start, remembers, keeper, stack)
+            writer, checkpoint = outputs.writer, outputs.checkpoint
             stopping.limit(writer.patience)
             memory = Memory(remembers, looking(run, books), writer.patience) if remembers else None
             if observer.interval is not None:
                 around.start_soon(_tell_progress, observer, observer.interval, books, run.began_at)
             teller = Teller(writer, books, memory, checkpoint, told)
             pipeline = _Pipeline(run, ready, books, stopping, told)
-            if run.resumed is not None and before is not None:
-                await teller.tell_again(run.resumed, before, pipeline.to_audit)
+            if run.resumed is not None and outputs.before is not None:
+                await teller.tell_again(run.resumed, outputs.before, pipeline.to_audit)
             audited = await pipeline.run(teller, observer)
             await teller.conclude()
-            result = await close(replace(audited, keeper=keeper), writer, stopping, memory, told)
+            result = await close(audited, writer, stopping, Alongside(memory, told, keeper))
             if not result.is_cut_off:
                 checkpoint.remove()
             if told is not None:
@@ -115,33 +117,42 @@ async def _audit(run: Run, observer: Observer) -> Result:
     return result
 
 
-def _opened(  # noqa: PLR0913, PLR0917 -- all that a run is written by
+@dataclass(frozen=True, slots=True)
+class _Outputs:
+    """What a run writes in its folder."""
+
+    writer: Writer
+    checkpoint: Checkpoint
+    before: Path | None
+    """Where what it told before it died was set aside; None where it did not."""
+
+
+def _open_outputs(  # noqa: PLR0913, PLR0917 -- all that has something to write
     run: Run,
     ready: Ready,
-    remembers: Remembered | None,
     start: RunStart,
+    remembers: Remembered | None,
     keeper: Keeper | None,
     stack: AsyncExitStack,
-) -> tuple[Checkpoint, Writer]:
-    """Open what the run writes.
-
-    :raises SinkError: where that can't be done; what was made is taken away then.
-    """
-    # Before all else, so that a run that dies here can go on too.
-    before = keeper.secure if keeper is not None else None
-    checkpoint = stack.enter_context(
-        Checkpoint(run.folder, header_of(run), aside=run.resumed is not None, before=before)
-    )
-    try:
-        if keeper is not None:
-            keeper.begin(ready, remembers.run.evidence_before if remembers else None)
-        writer = stack.enter_context(Writer(run.folder, run.options.formats, start))
-    except SinkError:
-        checkpoint.remove()
-        if keeper is not None:
-            keeper.discard()
-        raise
-    return checkpoint, writer
+) -> _Outputs:
+    """Make the run's folder, and open what is written there; where that fails nothing is left of it."""
+    with made_folder(run.folder):
+        before = set_aside(run.resumed) if run.resumed else None
+        # Before all else, so that a run that dies here can go on too.
+        secure = keeper.secure if keeper is not None else None
+        checkpoint = stack.enter_context(
+            Checkpoint(run.folder, header_of(run), aside=run.resumed is not None, before=secure)
+        )
+        try:
+            if keeper is not None:
+                keeper.begin(ready, remembers.run.evidence_before if remembers else None)
+            writer = stack.enter_context(Writer(run.folder, run.options.formats, start))
+        except SinkError:
+            checkpoint.remove()
+            if keeper is not None:
+                keeper.discard()
+            raise
+    return _Outputs(writer, checkpoint, before)
 
 
 async def _keeper(run: Run, stack: AsyncExitStack) -> Keeper | None:
@@ -212,16 +223,18 @@ class _Pipeline:
         run, ready, books = self._run, self._ready, self._books
         plan = ready.plan
         return PlaceAudit(
-            clients=ready.clients,
-            roles=ready.roles,
-            enabled=EnabledRegions(ready.clients, run.request_timeout),
+            readers=AskingAWS(
+                ready.clients,
+                ready.roles,
+                EnabledRegions(ready.clients, run.request_timeout),
+                run.request_timeout,
+            ),
             # Where the organisation could not be read, its accounts are not among one's own: public-export with
             # sharing: true, which alone looks at these, tells of them too, beside the gap that says why.
             panel=Panel(run.entries, plan.policies, run.now, plan.own_accounts),
             maker=FindingMaker(run.id, run.now, run.entries, plan.policies, books.waivers),
             ledger=books.ledger,
             tally=books.tally,
-            request_timeout=run.request_timeout,
             tell=lambda told: _tell(send, told),
             why_stopped=self._stopping.why,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import structlog
@@ -12,8 +12,6 @@ import structlog
 from auditor.audit.joining import Joiner
 from auditor.audit.reading import Reading, internal_error, say_failed, where
 from auditor.audit.tally import Counts
-from auditor.aws.pages import PageReader
-from auditor.aws.sources import SOURCES
 from auditor.coverage import dependency_failed
 from auditor.errors import CallFailed
 from auditor.model import ExportRecord, Failure, Outcome, Place, Reason, shown
@@ -24,9 +22,7 @@ if TYPE_CHECKING:
     from auditor.audit.findings import FindingMaker
     from auditor.audit.tally import Tally
     from auditor.audit.telling import Told
-    from auditor.aws.clients import Clients
-    from auditor.aws.opt_in import EnabledRegions
-    from auditor.aws.roles import Roles
+    from auditor.aws.paging import Paging
     from auditor.aws.slots import Slot
     from auditor.coverage import Ledger
     from auditor.model import Target
@@ -45,31 +41,35 @@ class PlaceEnd:
     """Says whether the record of an ARN was read, or may have been."""
 
 
+class Readers(Protocol):
+    """What the targets of a run are read with."""
+
+    def reader(self, target: Target, outcome: Outcome, slot: Slot) -> Paging:
+        """Return what reads a target."""
+
+    def ended(self, place: Place) -> None:
+        """Take note that nothing more is asked of a place."""
+
+
 class PlaceAudit:
     """Audits the places of one run, one at each call."""
 
     def __init__(  # noqa: PLR0913 -- the rooms that a place's records pass through
         self,
         *,
-        clients: Clients,
-        roles: Roles,
-        enabled: EnabledRegions,
+        readers: Readers,
         panel: Panel,
         maker: FindingMaker,
         ledger: Ledger,
         tally: Tally,
-        request_timeout: float,
         tell: Callable[[Told], Awaitable[None]],
         why_stopped: Callable[[], Failure],
     ) -> None:
-        self._clients = clients
-        self._roles = roles
-        self._enabled = enabled
+        self.readers = readers
         self._panel = panel
         self._maker = maker
         self._ledger = ledger
         self._tally = tally
-        self._timeout = request_timeout
         self._tell = tell
         self._why_stopped = why_stopped
 
@@ -82,22 +82,8 @@ class PlaceAudit:
             visit.stopped = self._why_stopped()
             raise
         finally:
-            if self._clients.recorder is not None:
-                self._clients.recorder.ended(place.account.id, place.region)
+            self.readers.ended(place)
             await visit.settle()
-
-    def reader(self, target: Target, outcome: Outcome, slot: Slot) -> PageReader:
-        """Return what reads a target."""
-        return PageReader(
-            self._clients,
-            self._roles,
-            self._enabled,
-            SOURCES[target.source],
-            target,
-            outcome=outcome,
-            slot=slot,
-            request_timeout=self._timeout,
-        )
 
     def begin(self, target: Target) -> TargetJudge:
         """Return the judge of a place's records."""
@@ -137,9 +123,11 @@ class _Visit:
         self._outcome = Outcome()
         self._failure: Failure | None = Failure(Reason.INTERNAL_ERROR)  # until something else is known
         self._judge = rooms.begin(self._target)
-        self._reader = rooms.reader(self._target, self._outcome, slot)
+        self._reader = rooms.readers.reader(self._target, self._outcome, slot)
         self._readings = {
-            target.source: Reading(target, lambda target, outcome: rooms.reader(target, outcome, slot))
+            target.source: Reading(
+                target, lambda target, outcome: rooms.readers.reader(target, outcome, slot)
+            )
             for target in others
         }
         self._joiner = Joiner(self._readings, rooms.asks) if others else None

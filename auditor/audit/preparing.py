@@ -161,9 +161,9 @@ def begin(config: Config, options: RunOptions) -> Run:
             resumed.header, folder, config_digest=config.digest, policies=digests_of(entries, policies)
         )
     check_formats(options.formats, folder, config.path)
-    signer, evidence_after = keys_and_chain(options)
     if options.telemetry:
         check_environment(os.environ, allow_http=options.allow_http)
+    signer, evidence_after = keys_and_chain(options)
     return Run(
         id=run_id,
         config=config,

@@ -13,7 +13,7 @@ from auditor.model import Failure, Outcome, Reason, Target, Unknown
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from auditor.aws.pages import PageReader
+    from auditor.aws.paging import Paging
 
 log = structlog.get_logger()
 
@@ -50,12 +50,12 @@ class Reading:
 
     __slots__ = ("_reader", "_reader_of", "failure", "outcome", "target")
 
-    def __init__(self, target: Target, reader_of: Callable[[Target, Outcome], PageReader]) -> None:
+    def __init__(self, target: Target, reader_of: Callable[[Target, Outcome], Paging]) -> None:
         self.target = target
         self.outcome = Outcome()
         self.failure: Failure | None = None
         self._reader_of = reader_of
-        self._reader: PageReader | None = None  # most sources of most places are never asked
+        self._reader: Paging | None = None  # most sources of most places are never asked
 
     @property
     def unknown(self) -> Unknown | None:

@@ -98,16 +98,13 @@ class SharedClients:
     """Service → URL, where the environment or profile leads calls elsewhere than to AWS."""
     base_secrets: tuple[str, ...] = field(repr=False)
     """What must not be shown of the base credentials, and of what every call shares."""
+    recorder: Recorder | None = None
+    """What is called with these is no evidence."""
 
     @property
     def sts(self) -> Any:
         """STS, which is always among them."""
         return self.by_service["sts"]
-
-    @property
-    def recorder(self) -> Recorder | None:
-        """Nobody: what they are answered is no evidence."""
-        return None
 
 
 @asynccontextmanager

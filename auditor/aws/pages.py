@@ -1,4 +1,4 @@
-"""The pages of a target: asked for in order, each proved to be one, to the last."""
+"""The pages of a target, asked for from AWS: each proved to be one."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import structlog
 
-from auditor.aws.bodies import is_known, prove_page
+from auditor.aws.bodies import prove_page
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, REGION_OFF_CODES, call_failed
 from auditor.aws.hearing import Asked, Hearing
+from auditor.aws.paging import Paging, because
 from auditor.aws.regions import is_opt_in
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
 from auditor.model import Failure, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
     from tenacity import RetryCallState
 
     from auditor.aws.clients import Clients
@@ -35,7 +34,7 @@ _EC2_EXPIRED = "RequestExpired"
 """What EC2 says of credentials that have expired, and also where the clocks differ (EC2 API reference, error codes)."""
 
 
-class PageReader:
+class PageReader(Paging):
     """Reads one target, counting in its outcome what that took."""
 
     def __init__(  # noqa: PLR0913 -- one of each thing that a target is read with
@@ -50,63 +49,17 @@ class PageReader:
         slot: Slot,
         request_timeout: float,
     ) -> None:
+        super().__init__(source, outcome)
         self._shared_secrets = clients.base_secrets
         self._recorder = clients.recorder
         self._attempt = 0
         self._method = getattr(getattr(clients, source.service), source.method)
         self._roles = roles
         self._enabled = enabled
-        self._source = source
         self._target = target
-        self._outcome = outcome
         self._slot = slot
         self._timeout = request_timeout
         self._retrying = Retrying(slot, self._before_retry)
-        self._seen: set[str | bytes] = set()
-
-    def was_read(self, identity: str) -> bool:
-        """Say whether a record of this identity was read, or may have been: one that came without may be any."""
-        return identity in self._seen or any(isinstance(key, bytes) for key in self._seen)
-
-    async def pages(self, **arguments: Any) -> AsyncGenerator[list[Any], None]:
-        """Yield the records of each page, as AWS gave them, that were not on an earlier one.
-
-        An empty page with a token goes on. A rejected token begins with the first page again, once.
-
-        :param arguments: what is asked for, beside what every call of the source asks for.
-        :raises CallFailed: with the reason why it can't be read on.
-        """
-        token: str | None = None
-        tokens: set[str] = set()
-        # Of this asking alone: another may ask for the same records.
-        seen = self._seen = set()
-        restarted = False
-        while True:
-            try:
-                records, following = await self._page(arguments, token)
-            except CallFailed as failed:
-                if token is None or failed.failure.reason is not Reason.INVALID_REQUEST:
-                    raise
-                if restarted:
-                    raise _because(Reason.PAGE_TOKEN_REJECTED, failed) from failed
-                self._log().warning("page token rejected; begun again", request_id=failed.request_id)
-                token, restarted = None, True
-                tokens.clear()
-                continue
-            self._outcome.pages += 1
-            fresh = [raw for raw in records if not is_known(raw, self._source.identity, seen)]
-            self._outcome.records += len(fresh)
-            yield fresh
-            # Let go of before the next page is awaited: held on to, the pages of all targets in flight would be
-            # 20 MB that is cold whenever the next of them is parsed.
-            del records, fresh
-            if following is None:
-                return
-            if following in tokens:
-                text = f"page {self._outcome.pages} names a page that was read before"
-                raise CallFailed(Failure(Reason.PAGE_TOKEN_LOOP, None, text))
-            tokens.add(following)
-            token = following
 
     async def _page(self, arguments: dict[str, Any], token: str | None) -> tuple[list[Any], str | None]:
         started = anyio.current_time()
@@ -129,7 +82,7 @@ class PageReader:
                 fresh = await self._roles.renew(account, self._slot, stale=credentials)
                 answer = await self._retrying(self._ask, fresh, arguments, token)
             elif await self._is_region_off(failed.failure, credentials):
-                raise _because(Reason.REGION_NOT_ENABLED, failed) from failed
+                raise because(Reason.REGION_NOT_ENABLED, failed) from failed
             else:
                 raise
         else:
@@ -205,10 +158,8 @@ class PageReader:
                 "retry", attempt=state.attempt_number, reason=failure.reason, request_id=error.request_id
             )
 
+    def _begun_again(self, failed: CallFailed) -> None:
+        self._log().warning("page token rejected; begun again", request_id=failed.request_id)
+
     def _log(self) -> Any:
         return log.bind(account=self._target.account.id, region=self._target.region, source=self._source.id)
-
-
-def _because(reason: Reason, failed: CallFailed) -> CallFailed:
-    failure = Failure(reason, failed.failure.error_code, failed.failure.error_message)
-    return CallFailed(failure, request_id=failed.request_id)

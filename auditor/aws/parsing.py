@@ -45,6 +45,18 @@ class JSONParser(AioJSONParser):
         )
 
 
+class QueryParser(AioQueryParser):
+    """A parser of STS's XML."""
+
+    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
+        """Return the answer's members, or for an error botocore's description of it.
+
+        :raises BadResponse: where a success is not the XML that it should be.
+        """
+        hear(response)
+        return await _by_botocore(super().parse(response, shape), response["status_code"])
+
+
 class RestJSONParser(AioRestJSONParser):
     """A parser of REST-JSON, whose members all stand in the body where it is called here."""
 
@@ -61,21 +73,9 @@ class RestJSONParser(AioRestJSONParser):
 
 
 def _json(response: Mapping[str, Any]) -> dict[str, Any]:
-    parsed = json_members(response["body"])
     request_id = response["headers"].get("x-amzn-requestid")
-    return parsed | {"ResponseMetadata": {"HTTPStatusCode": response["status_code"], "RequestId": request_id}}
-
-
-class QueryParser(AioQueryParser):
-    """A parser of STS's XML."""
-
-    async def parse(self, response: Mapping[str, Any], shape: Any) -> dict[str, Any]:
-        """Return the answer's members, or for an error botocore's description of it.
-
-        :raises BadResponse: where a success is not the XML that it should be.
-        """
-        hear(response)
-        return await _by_botocore(super().parse(response, shape), response["status_code"])
+    metadata = {"HTTPStatusCode": response["status_code"], "RequestId": request_id}
+    return json_members(response["body"]) | {"ResponseMetadata": metadata}
 
 
 class EC2Parser(AioEC2QueryParser):
@@ -125,8 +125,8 @@ class ParserFactory(AioResponseParserFactory):
 
 _PARSERS: dict[str, AioResponseParser] = {
     "json": JSONParser(),
-    "rest-json": RestJSONParser(),
     "query": QueryParser(),
     "ec2": EC2Parser(),
+    "rest-json": RestJSONParser(),
 }
 """They hold no state: one of each serves every call."""

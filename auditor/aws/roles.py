@@ -58,7 +58,7 @@ class Assuming(Protocol):
 
     @property
     def recorder(self) -> Recorder | None:
-        """Keeps the answers, where they are to be kept."""
+        """What keeps the answers, where they are to be kept."""
 
 
 @dataclass(slots=True)
