@@ -52,8 +52,9 @@ COMMANDS = dict(commands())
 
 def test_there_are_the_commands_that_were_promised() -> None:
     promised = (
-        "accounts check deliver demo diff doctor explain history iam policies run simulate verify".split()
-    )
+        "accounts bundle check deliver demo diff doctor explain history iam policies replay run simulate "
+        "verify"
+    ).split()
     assert list(COMMANDS) == promised
 
 
