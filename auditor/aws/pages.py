@@ -59,7 +59,6 @@ class PageReader(Paging):
         self._target = target
         self._slot = slot
         self._timeout = request_timeout
-        self._retrying = Retrying(slot, self._before_retry)
 
     async def _page(self, arguments: dict[str, Any], token: str | None) -> tuple[list[Any], str | None]:
         started = anyio.current_time()
@@ -73,14 +72,17 @@ class PageReader(Paging):
     ) -> tuple[list[Any], str | None]:
         account = self._target.account
         self._attempt = 0
+        # Made for each page, and kept by none: it holds this reader, which would wait for the garbage collector then,
+        # with the identity of every record that it has seen.
+        retrying = Retrying(self._slot, self._before_retry)
         credentials = await self._roles.credentials(account, self._slot)
         try:
-            answer = await self._retrying(self._ask, credentials, arguments, token)
+            answer = await retrying(self._ask, credentials, arguments, token)
         except CallFailed as failed:
             code = failed.failure.error_code
             if code in EXPIRED_CODES or (code == _EC2_EXPIRED and self._source.service == "ec2"):
                 fresh = await self._roles.renew(account, self._slot, stale=credentials)
-                answer = await self._retrying(self._ask, fresh, arguments, token)
+                answer = await retrying(self._ask, fresh, arguments, token)
             elif await self._is_region_off(failed.failure, credentials):
                 raise because(Reason.REGION_NOT_ENABLED, failed) from failed
             else:
