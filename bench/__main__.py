@@ -10,8 +10,9 @@ import click
 
 from bench import cores, machine, report
 from bench.rounds import Rounds
-from bench.scenarios import FULL, QUICK, SCENARIOS
+from bench.scenarios import SCENARIOS
 from bench.serving import serving
+from bench.sizes import FULL, QUICK
 
 _FEWEST_RUNS = 3
 """A median of less says little."""

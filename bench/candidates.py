@@ -53,15 +53,18 @@ def _script(name: str, module: str, *words: str, assumes_roles: bool = True) -> 
     return Candidate(name, command, read, assumes_roles)
 
 
-def _audit_command(workload: Workload, _: str, folder: Path) -> list[str]:
+def audit_command(
+    workload: Workload, folder: Path, told: str = "", *, run: str = "run", module: str = "auditor"
+) -> list[str]:
+    """Return the command of an audit.
+
+    :param told: what its configuration says beside the accounts.
+    :param run: the name of the run's folder.
+    """
     accounts = folder / "accounts.yaml"
-    accounts.write_text(_configuration(workload), encoding="utf-8")
-    run = ["run", "-c", str(accounts), "-o", str(folder / "run"), "--fail-on", "none", "--quiet"]
-    return [sys.executable, "-m", "auditor", *run]
-
-
-def _keeping_command(workload: Workload, url: str, folder: Path) -> list[str]:
-    return [*_audit_command(workload, url, folder), "--evidence"]
+    accounts.write_text(_configuration(workload) + told, encoding="utf-8")
+    words = ["run", "-c", str(accounts), "-o", str(folder / run), "--fail-on", "none", "--quiet"]
+    return [sys.executable, "-m", module, *words]
 
 
 def _configuration(workload: Workload) -> str:
@@ -80,10 +83,14 @@ def _configuration(workload: Workload) -> str:
     return "\n".join(lines) + "\n" + ("" if workload.joined else OF_RECORDS_ALONE)
 
 
-def _audit_read(_: str, folder: Path) -> Read:
+def audit_read(folder: Path, *, run: str = "run") -> Read:
+    """Return what an audit says that it read.
+
+    :raises BenchError: where a target is not complete.
+    """
     pages = records = 0
     # Line by line: what this process holds at its peak is the least that it can measure of a child.
-    with (folder / "run" / "coverage.jsonl").open(encoding="utf-8") as ledger:
+    with (folder / run / "coverage.jsonl").open(encoding="utf-8") as ledger:
         for line in ledger:
             target = json.loads(line)
             if target["verdict"] != "complete":
@@ -91,13 +98,22 @@ def _audit_read(_: str, folder: Path) -> Read:
             if target["source"] == EXPORT_RECORDS:
                 pages += target["pages"]
                 records += target["records"]
-    with (folder / "run" / "findings.jsonl").open("rb") as findings:
+    with (folder / run / "findings.jsonl").open("rb") as findings:
         return Read(pages, records, sum(1 for _ in findings))
 
 
-AUDIT = Candidate("auditor run", _audit_command, _audit_read)
-AUDIT_KEEPING = Candidate("auditor run --evidence", _keeping_command, _audit_read)
-AUDIT_JOINED = Candidate("auditor run, joined", _audit_command, _audit_read)
+def _audit(name: str, *words: str, module: str = "auditor") -> Candidate:
+    def command(workload: Workload, _: str, folder: Path) -> list[str]:
+        return [*audit_command(workload, folder, module=module), *words]
+
+    return Candidate(name, command, lambda _, folder: audit_read(folder))
+
+
+AUDIT = _audit("auditor run")
+AUDIT_KEEPING = _audit("auditor run --evidence", "--evidence")
+AUDIT_REPORTING = _audit("auditor run -f html", "-f", "html")
+AUDIT_JOINED = _audit("auditor run, joined")
+AUDIT_UNCHECKED = _audit("auditor run, no checkpoint", module="bench.unchecked")
 FLOOR = _script("floor: aiohttp, SigV4, orjson", "bench.floor")
 FLOOR_JOINED = _script("floor, the same requests", "bench.floor", "joined")
 AIOBOTOCORE = _script("aiobotocore, client each", "bench.aiobotocore_clients")

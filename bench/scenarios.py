@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.afterwards import replay, report
 from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, AUDIT_KEEPING, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
-from bench.estate import ACCOUNTS_A_PAGE, FINDINGS_AT_ONCE, REGIONS, Workload
+from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
 from bench.figures import Limit, Result, spread
+from bench.nights import checkpoints, history, nightly
 from bench.process import environment, run
 from bench.rounds import Entry, Rounds, paired, say
 from bench.script import CONCURRENCY
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from bench.candidates import Candidate
     from bench.sample import Sample
+    from bench.sizes import Sizes
 
 _LATENCY_MS = 60
 _BARE_REGIONS = len(REGIONS) - 2
@@ -30,28 +32,6 @@ _BARE_REGIONS = len(REGIONS) - 2
 _ORGANIZATION = "version: 1\ndefaults: {role_name: LightsailExportAuditor}\norganization: {}\n"
 _AWS_CLIENTS = re.compile(r"\|\s+(aiobotocore|botocore|boto3)\s*$", re.MULTILINE)
 """A package in what `python -X importtime` prints."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How many accounts each scenario has; all in every Region of the benchmark."""
-
-    accounts: int
-    slow_accounts: int
-    """For the clients that take many times as long: they are compared by the page."""
-    memory_accounts: tuple[int, int]
-    listed: int
-    """Accounts of the organisation that is listed."""
-    findings: int
-    """That go through the history."""
-    net: bool
-    """Whether starting up is measured and subtracted: of a few pages nothing would be left but noise."""
-
-
-FULL = Sizes(
-    accounts=100, slow_accounts=10, memory_accounts=(50, 800), listed=5000, findings=100_000, net=True
-)
-QUICK = Sizes(accounts=3, slow_accounts=1, memory_accounts=(2, 8), listed=50, findings=4_000, net=False)
 
 
 def records(rounds: Rounds, sizes: Sizes) -> Result:
@@ -226,47 +206,6 @@ def _help(rounds: Rounds, result: Result) -> None:
     result.limits.append(Limit("AWS clients that --help imports", spread([len(clients)]), 0, ""))
 
 
-def history(rounds: Rounds, sizes: Sizes) -> Result:
-    """Take findings through the history and its outbox, beside a bare executemany of the same rows."""
-    count = sizes.findings
-    result = Result(
-        "history", f"{count} findings, one destination, SQLite, {FINDINGS_AT_ONCE} in one transaction"
-    )
-    env = environment(rounds.server.url)
-    rates, ratios, seconds, growths = [], [], [], []
-    for number in range(rounds.runs):
-        say(f"history: round {number + 1} of {rounds.runs}")
-        try:
-            few = _history(count // 10, env)
-            told = _history(count, env)
-        except BenchError as error:
-            result.failures.append(f"history: {error}")
-            return result
-        rates.append(count / told["first_s"])
-        ratios.append(told["first_s"] / told["bare_s"])
-        seconds.append(told["second_s"] / told["first_s"])
-        growths.append(told["rss_mb"] / few["rss_mb"])
-    result.about += f"; {spread(rates).shown(0)} findings a second"
-    # Of a rate the larger is the better: what is limited is the time that each takes.
-    each = spread(1e6 / rate for rate in rates)
-    result.limits.append(Limit("history: a finding, on SQLite", each, 1e6 / 20_000, "us"))
-    result.limits.append(Limit("history: to a bare executemany", spread(ratios), 3.0))
-    result.limits.append(Limit("history: second night to the first", spread(seconds), 1.2))
-    result.limits.append(Limit("history: peak RSS to that of a tenth", spread(growths), 1.1))
-    return result
-
-
-def _history(count: int, env: dict[str, str]) -> dict[str, float]:
-    """Measure two nights, and the bare rows of the first."""
-    with tempfile.TemporaryDirectory(prefix="auditor-bench-") as folder:
-        command = [sys.executable, "-m", "bench.history"]
-        told: dict[str, float] = json.loads(run([*command, "see", folder, str(count)], env).stdout)
-        bare: dict[str, float] = json.loads(run([*command, "bare", folder], env).stdout)
-    if bare["rows"] != count:
-        raise BenchError(f"{bare['rows']} rows written, not {count}")
-    return told | bare
-
-
 SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "records": records,
     "empty": empty,
@@ -278,5 +217,9 @@ SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "organization": organization,
     "latency": latency,
     "start": start,
+    "checkpoints": checkpoints,
+    "nightly": nightly,
     "history": history,
+    "report": report,
+    "replay": replay,
 }

@@ -9,51 +9,30 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 import structlog
 from anyio import to_thread
 
+from auditor.audit.checkpoint_lines import header_line, place_line
 from auditor.audit.folder import CHECKPOINT
 from auditor.errors import UsageError
 from auditor.model import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
     from typing import Self
 
+    from auditor.audit.checkpoint_lines import Header
     from auditor.audit.place import PlaceEnd
     from auditor.audit.writing import Writer
     from auditor.coverage import Ledger
-    from auditor.model import Outcome
 
 log = structlog.get_logger()
 
-SCHEMA = "auditor.checkpoint/2"
 _A_SECOND = 1.0
 """Between two flushes to the disk: so much is done again at the most, beside what was in flight."""
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What a run was asked, and by what: it goes on only as the same."""
-
-    run_id: str
-    started_at: str
-    config_path: str
-    config_digest: str
-    policies: Mapping[str, str]
-    """The digest of each policy's settings and code."""
-    filters: Mapping[str, list[str]]
-    gates: Mapping[str, Any]
-    """What decides whether it fails: a run that goes on may be given others."""
-    formats: list[tuple[str, str | None, str | None]]
-    """Name, path and variant of each."""
-    resumed_at: list[str]
-    """When it went on, each time."""
 
 
 class Checkpoint:
@@ -81,7 +60,7 @@ class Checkpoint:
         try:
             self._file = os.open(self._written_to, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o666)
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.write(self._file, orjson.dumps({"schema": SCHEMA, **_written(header)}) + b"\n")
+            os.write(self._file, header_line(header))
             if not aside:
                 self.replace()
         except OSError as error:
@@ -98,20 +77,8 @@ class Checkpoint:
 
         :param findings_end: how many bytes of findings.jsonl stand before whatever follows its findings.
         """
-        account, region = end.place.account, end.place.region
-        outcomes = ledger.outcomes(account.id, region) or {}
-        line = {
-            "account_id": account.id,
-            "account_name": account.name,
-            "region": region,
-            "targets": {source: _told(outcome) for source, outcome in outcomes.items()},
-            "records": end.counts.records,
-            "unknown_states": end.counts.unknown_states,
-            "unjudged": end.counts.unjudged,
-            "unjudged_records": end.counts.unjudged_records,
-            "findings_end": findings_end,
-        }
-        self._waiting.append(orjson.dumps(line))
+        outcomes = ledger.outcomes(end.place.account.id, end.place.region) or {}
+        self._waiting.append(place_line(end, outcomes, findings_end))
 
     async def advance(self, writer: Writer, *, now: bool = False) -> None:
         """Bring to the disk what has ended, once a second or where it is to be now: the findings first."""
@@ -123,7 +90,7 @@ class Checkpoint:
         if not await writer.secure_findings():
             return  # those lines would count findings that are lost; that they are is told by the output
         try:
-            await to_thread.run_sync(self._append, b"\n".join(lines) + b"\n")
+            await to_thread.run_sync(self._append, b"".join(lines))
         except OSError as error:
             log.warning("the checkpoint could not be written; the run goes on", error=error.strerror)
         self._flushed_at = time.monotonic()
@@ -142,23 +109,3 @@ class Checkpoint:
         while rest:
             rest = rest[os.write(self._file, rest) :]
         os.fsync(self._file)
-
-
-def _written(header: Header) -> dict[str, Any]:
-    return {name: getattr(header, name) for name in Header.__slots__}
-
-
-def _told(outcome: Outcome) -> dict[str, Any]:
-    """Return an outcome without what it has by default: most are complete, and asked nothing."""
-    failure = outcome.failure
-    told = {
-        "pages": outcome.pages,
-        "records": outcome.records,
-        "requests": outcome.requests,
-        "retries": outcome.retries,
-        "throttles": outcome.throttles,
-        "duration_s": outcome.duration_s,
-        "unjudged": outcome.unjudged,
-        "failure": failure and [failure.reason, failure.error_code, failure.error_message],
-    }
-    return {name: value for name, value in told.items() if value}

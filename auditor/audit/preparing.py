@@ -13,7 +13,7 @@ import anyio
 import structlog
 
 from auditor.audit.asked import check_formats
-from auditor.audit.checkpoint import Header
+from auditor.audit.checkpoint_lines import Header
 from auditor.audit.folder import choose_folder, new_run_id
 from auditor.audit.gating import Gates, check_fail_on, gates_of, read_gates
 from auditor.audit.hub import assume_hub
@@ -28,6 +28,7 @@ from auditor.aws.regions import lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
 from auditor.aws.sources import SOURCES
+from auditor.config import SQLiteStore
 from auditor.delivery import make_destinations
 from auditor.formats import STDOUT
 from auditor.history import judged_by
@@ -158,7 +159,11 @@ def begin(config: Config, options: RunOptions) -> Run:
     else:
         folder = resumed.folder
         check_resumed(
-            resumed.header, folder, config_digest=config.digest, policies=digests_of(entries, policies)
+            resumed.header,
+            folder,
+            config_digest=config.digest,
+            history=history_of(config),
+            policies=digests_of(entries, policies),
         )
     check_formats(options.formats, folder, config.path)
     if options.telemetry:
@@ -196,6 +201,7 @@ def header_of(run: Run) -> Header:
         started_at=rfc3339(run.now),
         config_path=str(Path(run.config.path).absolute()),
         config_digest=run.config.digest,
+        history=history_of(run.config),
         policies=digests_of(run.entries, run.policies),
         filters={
             "policies": list(filters.policies),
@@ -215,6 +221,14 @@ def as_before(options: RunOptions, header: Header) -> RunOptions:
         filters=Filters(**{name: tuple(named) for name, named in header.filters.items()}),
         formats=tuple(FormatRequest(*each) for each in header.formats),
     )
+
+
+def history_of(config: Config) -> str | None:
+    """Return where the history is, from wherever the run goes on; None where there is none."""
+    if config.history is None:
+        return None
+    store = config.history.store
+    return str(store.path.absolute()) if isinstance(store, SQLiteStore) else store.name
 
 
 def digests_of(entries: Mapping[str, Entry], policies: Mapping[str, PolicySettings]) -> dict[str, str]:

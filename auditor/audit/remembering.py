@@ -113,6 +113,7 @@ def _begun(run: Run) -> Begun:
         "subset" if run.options.filters else "full",
         judged_by(run.entries, run.policies),
         [Destination(each.name, changes_only=each.settings.send == "changes") for each in run.destinations],
+        goes_on=run.resumed is not None,
     )
 
 

@@ -3,52 +3,35 @@
 from __future__ import annotations
 
 import fcntl
-from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import orjson
 from anyio import to_thread
 
-from auditor.audit.checkpoint import SCHEMA, Header
+from auditor.audit.checkpoint_lines import damaged, read_header_line, read_place_line
 from auditor.audit.folder import CHECKPOINT, OWN_FILES
-from auditor.audit.gating import read_gates
 from auditor.audit.place import PlaceEnd
-from auditor.audit.tally import Counts
 from auditor.errors import UsageError
-from auditor.history.documents import read_finding
-from auditor.model import Account, Failure, Outcome, Place, Reason, shown
+from auditor.history.documents import Damaged, read_finding
+from auditor.model import Account, Place, shown
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from pathlib import Path
 
     from auditor.audit.books import Books
+    from auditor.audit.checkpoint_lines import Done, Header
     from auditor.audit.remembering import Memory
     from auditor.inventory import Plan
     from auditor.model import Finding, Target
 
 _LONGEST = timedelta(hours=24)
 """After this the records may be others, and the run says one instant of all of them."""
+_CLOCKS_DIFFER = timedelta(minutes=5)
+"""Between the machine that began and the one that goes on."""
 _AT_ONCE = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An account and Region that has ended."""
-
-    account_name: str | None
-    outcomes: Mapping[str, Outcome]
-    """By source."""
-    counts: Counts
-    findings_end: int
-
-    @property
-    def was_asked(self) -> bool:
-        """Whether anything was asked of it."""
-        return any(outcome.requests for outcome in self.outcomes.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +63,7 @@ def read_header(folder: Path) -> Header:
     path = folder / CHECKPOINT
     try:
         with path.open("rb") as file:
-            return _header(file.readline(), path)
+            return read_header_line(file.readline(), path)
     except FileNotFoundError:
         there = [name for name in OWN_FILES if (folder / name).exists()]
         text = "the run in it is done" if there else "holds no run that was begun"
@@ -106,7 +89,7 @@ def read_checkpoint(folder: Path) -> Resumed:
         for line in file:
             if not line.endswith(b"\n"):
                 break  # cut short as the run died: it does not count
-            key, done = _done(line, path)
+            key, done = read_place_line(line, path)
             places[key] = done
     resumed = Resumed(folder, header, places, _findings_of(folder, header))
     size = resumed.findings.stat().st_size if resumed.findings.exists() else 0
@@ -117,16 +100,27 @@ def read_checkpoint(folder: Path) -> Resumed:
     return resumed
 
 
-def check_resumed(header: Header, folder: Path, *, config_digest: str, policies: Mapping[str, str]) -> None:
+def check_resumed(
+    header: Header, folder: Path, *, config_digest: str, history: str | None, policies: Mapping[str, str]
+) -> None:
     """Look whether the run can go on as the same.
 
+    :param history: where the history is, as `Header` has it.
     :param policies: the digest of each policy's settings and code, as they are now.
     :raises UsageError: where not.
     """
-    if datetime.now(UTC) - datetime.fromisoformat(header.started_at) > _LONGEST:
-        raise _refused(folder, f"the run began at {header.started_at}, more than 24 h ago; begin a new one")
+    age = datetime.now(UTC) - datetime.fromisoformat(header.started_at)
+    began = f"the run began at {shown(header.started_at)}"
+    if age > _LONGEST:
+        raise _refused(folder, f"{began}, more than 24 h ago; begin a new one")
+    if age < -_CLOCKS_DIFFER:
+        raise _refused(folder, f"{began}, which is yet to come; set this machine's clock, or begin a new one")
     if header.config_digest != config_digest:
         raise _refused(folder, "the configuration has changed since the run began; begin a new one")
+    if header.history != history:
+        # What was told of the places that are done stands in the one that it began with.
+        text = f"the run began with {_called(header.history)}, and would go on with {_called(history)}"
+        raise _refused(folder, f"{text}; put that right, or begin a new one")
     changed = sorted(
         name for name in {*header.policies, *policies} if header.policies.get(name) != policies.get(name)
     )
@@ -149,11 +143,17 @@ def forget(findings: Path) -> None:
 
 
 def settle_done(resumed: Resumed, plan: Plan, books: Books) -> None:
-    """Enter into the books what has been done."""
+    """Enter into the books what has been done.
+
+    :raises UsageError: where that is not what the plan has to be done there.
+    """
     settled = {(target.account.id, target.region) for target in plan.settled}
+    sources = {(place.account.id, place.region): {*place.sources} for place in plan.places}
     for key, done in resumed.places.items():
         if key in settled:
             continue  # its account is suspended by now, say: that is its verdict
+        if {*done.outcomes} != sources.get(key, {*done.outcomes}):
+            raise damaged(resumed.folder / CHECKPOINT)
         for target in _place(key, done).targets:
             outcome = done.outcomes[target.source]
             books.ledger.settle(target, outcome, outcome.failure)
@@ -207,7 +207,10 @@ def _findings(path: Path, resumed: Resumed) -> Iterator[Finding]:
             left -= len(line)
             if left < 0:
                 return
-            finding = read_finding(line)
+            try:
+                finding = read_finding(line)
+            except Damaged as error:
+                raise damaged(path) from error
             if (finding.account_id, finding.region) in resumed.places:
                 yield finding
 
@@ -225,51 +228,8 @@ def _aside(folder: Path, header: Header) -> Path:
     return folder / f"findings.{len(header.resumed_at) + 1}.jsonl"
 
 
-def _header(line: bytes, path: Path) -> Header:
-    told = _mapping(line, path)
-    if told.get("schema") != SCHEMA:
-        raise UsageError(f"{shown(str(path))}: is of another auditor; go on with the one that began the run")
-    try:
-        header = Header(**{name: told[name] for name in Header.__slots__})
-        read_gates(header.gates)
-    except (KeyError, TypeError, ValueError) as error:
-        raise _damaged(path) from error
-    return header
-
-
-def _done(line: bytes, path: Path) -> tuple[tuple[str, str], Done]:
-    told = _mapping(line, path)
-    try:
-        counts = Counts(
-            told["records"],
-            Counter(told["unknown_states"]),
-            Counter(told["unjudged"]),
-            told["unjudged_records"],
-        )
-        outcomes = {source: _outcome(dict(each)) for source, each in told["targets"].items()}
-        done = Done(told["account_name"], outcomes, counts, told["findings_end"])
-        return (told["account_id"], told["region"]), done
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(path) from error
-
-
-def _outcome(told: dict[str, Any]) -> Outcome:
-    failure = told.pop("failure", None)
-    return Outcome(**told, failure=failure and Failure(Reason(failure[0]), *failure[1:]))
-
-
-def _mapping(line: bytes, path: Path) -> dict[str, Any]:
-    try:
-        told = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise _damaged(path) from error
-    if not isinstance(told, dict):
-        raise _damaged(path)
-    return told
-
-
-def _damaged(path: Path) -> UsageError:
-    return UsageError(f"{shown(str(path))}: is damaged; begin a new run")
+def _called(history: str | None) -> str:
+    return "no history" if history is None else f"the history {shown(history)}"
 
 
 def _refused(folder: Path, why: str) -> UsageError:

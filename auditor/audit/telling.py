@@ -100,8 +100,10 @@ class Teller:
             # Places that have ended are settled after their last finding was seen.
             await self._tell(await self._memory.see(findings))
             await self._tell(await self._memory.settle(ends) if ends else [])
-        for end in ends:
-            self._checkpoint.ended(end, self._books.ledger, self._writer.findings_end)
+        if self._memory is None or self._memory.error is None:
+            # What a history that has failed was not told of is audited again where the run goes on.
+            for end in ends:
+                self._checkpoint.ended(end, self._books.ledger, self._writer.findings_end)
         await self._checkpoint.advance(self._writer)
 
     async def _tell(self, findings: Sequence[Finding]) -> None:

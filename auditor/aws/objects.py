@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 import secrets as randomness
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import aiohttp
 import anyio
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, FlexibleChecksumError, IncompleteReadError
 
 from auditor import __version__
 from auditor.aws.clients import base_secrets, overrides_of, quiet_botocore, without_password
 from auditor.aws.connections import Connections
-from auditor.aws.failures import CALL_ERRORS, call_failed
+from auditor.aws.failures import CALL_ERRORS, BadResponse, call_failed
 from auditor.errors import CallFailed, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
 _HOME_REGION = "us-east-1"
@@ -54,8 +55,9 @@ class Objects:
             answer = await self.client.get_object(Bucket=bucket, Key=key)
             async with answer["Body"] as body:
                 with to.open("wb") as file:
-                    async for chunk in body.iter_chunks(_CHUNK):
-                        file.write(chunk)
+                    async with aclosing(_chunks(body)) as chunks:
+                        async for chunk in chunks:
+                            file.write(chunk)
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") in _ABSENT:
                 return None
@@ -95,6 +97,19 @@ class Objects:
 
     def _failed(self, error: Exception) -> CallFailed:
         return call_failed(error, self.secrets)
+
+
+async def _chunks(body: Any) -> AsyncGenerator[bytes, None]:
+    """Yield the body of an answer, piece by piece.
+
+    :raises BadResponse: where it does not come whole, or is not what was stored.
+    """
+    try:
+        async for chunk in body.iter_chunks(_CHUNK):
+            yield chunk
+    except (aiohttp.ClientError, IncompleteReadError, FlexibleChecksumError, RuntimeError) as error:
+        # aiohttp: RuntimeError where the connection was closed between two pieces.
+        raise BadResponse(f"the object did not come whole: {error}") from error
 
 
 @asynccontextmanager

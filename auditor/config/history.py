@@ -39,11 +39,13 @@ class SQLiteStore:
     """A file of SQLite's."""
 
     path: Path
+    called: str | None = None
+    """What it is called in messages, where that is not its path."""
 
     @property
     def name(self) -> str:
         """What it is called in messages."""
-        return str(self.path)
+        return self.called or str(self.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ TOO_LARGE = frozenset(
 )
 """What a service says of a request that is larger than it takes: the half of it may be taken."""
 
+_GARBAGE = (AttributeError, LookupError, TypeError, ValueError)
+"""What botocore's parsers raise of an answer that was JSON, or claimed to be, and nothing of the service's."""
+
 
 class AmazonSettings(DestinationSettings):
     """What every destination in AWS can be set to."""
@@ -91,6 +94,8 @@ class AmazonDestination(Destination[A]):
             why = ": ".join(filter(None, (failure.error_code or failure.reason, failure.error_message)))
             # What else it may refuse lies with its set-up or the moment, and not with what was sent.
             return Refused(why) if failure.error_code in TOO_LARGE else Later(why)
+        except _GARBAGE as error:
+            return Later(f"what answered is not {self.service}: {type(error).__name__}")
 
     async def __aexit__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.delivery.contract import Later, Refused, Taken
 
@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 _LONGEST_CODE = 64
 
 
+def entries_of(answer: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Return the entries that stand in an answer under a key; what is none is left out."""
+    entries = answer.get(key)
+    return [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
+
+
 def receipt_of(code: object, message: object, for_good: Collection[str]) -> Receipt:
     """Return what a service says of one entry.
 
-    :param code: its error code; None where it has taken the entry.
+    :param code: its error code; None or empty where it has taken the entry.
     :param for_good: the codes that say that it will never take it.
     """
-    if code is None:
+    if code in (None, ""):
         return Taken()
     why = f"{str(code)[:_LONGEST_CODE]}: {message or 'no reason given'}"
     return Refused(why) if code in for_good else Later(why)

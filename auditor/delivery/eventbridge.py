@@ -8,7 +8,7 @@ from pydantic import Field
 
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
-from auditor.delivery.entries import receipt_of
+from auditor.delivery.entries import entries_of, receipt_of
 from auditor.delivery.forms import FreeForm
 from auditor.delivery.told import told_of
 
@@ -54,7 +54,7 @@ class Kind(AmazonDestination[Settings]):
         answer = await self._call("put_events", Entries=[self._entry(due) for due in batch])
         if isinstance(answer, (Later, Refused, Taken)):
             return [answer] * len(batch)
-        said = answer.get("Entries") or []
+        said = entries_of(answer, "Entries")
         if len(said) != len(batch):
             return [Later("EventBridge did not say what became of each entry")] * len(batch)
         return [receipt_of(each.get("ErrorCode"), each.get("ErrorMessage"), _FOR_GOOD) for each in said]

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
-from auditor.delivery.entries import receipt_of
+from auditor.delivery.entries import entries_of, receipt_of
 from auditor.delivery.forms import FreeForm
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Kind(AmazonDestination[Settings]):
         )
         if isinstance(answer, (Later, Refused, Taken)):
             return [answer] * len(batch)
-        said = answer.get("RequestResponses") or []
+        said = entries_of(answer, "RequestResponses")
         if len(said) != len(batch):
             return [Later("Firehose did not say what became of each record")] * len(batch)
         return [receipt_of(each.get("ErrorCode"), each.get("ErrorMessage"), ()) for each in said]

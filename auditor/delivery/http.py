@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -17,17 +17,23 @@ from pydantic_core import PydanticCustomError
 
 from auditor import __version__
 from auditor.config import DestinationSettings
-from auditor.delivery.contract import Later, Receipt, Refused, Taken
+from auditor.delivery.contract import Destination, Later, Receipt, Refused, Taken
 from auditor.delivery.tls import tls_context
 from auditor.errors import UsageError
 from auditor.model import is_loopback, is_plain, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from types import TracebackType
+    from typing import Self
+
+    from auditor.config import Receiver
 
 _MOST_READ = 64 * 1024
 """Bytes of an answer that are looked at."""
 _LONGEST_SHOWN = 200
+_LEAST_SECRET = 8
+"""Characters of a path that may let one in; `in` or `events` lets nobody in, and stands in many a word."""
 
 # RFC 9110, 15.5: what these say is wrong with the body itself, and not with the sender or the moment.
 _NEVER = frozenset(
@@ -138,7 +144,7 @@ class Poster:
                 retry_after = _seconds(answer.headers.get("Retry-After"))
                 return Answer(answer.status, retry_after, bytes(said[:_MOST_READ]))
         except (aiohttp.ClientError, OSError) as error:
-            return Later(self.hidden(f"{type(error).__name__}: {error}"))
+            return Later(self.hidden(" ".join(f"{type(error).__name__}: {error}".split())))
 
     def receipt(self, answer: Answer) -> Receipt:
         """Return what a status says of all that was posted."""
@@ -164,10 +170,41 @@ class Poster:
     def hidden(self, text: str) -> str:
         """Return a text without what is secret in it, cut where it is long."""
         # The URL's path may be what gives access, as with chat programs.
-        path = urlsplit(self._url).path
-        for secret in sorted(filter(None, (*self._secrets, path.strip("/"))), key=len, reverse=True):
+        path = urlsplit(self._url).path.strip("/")
+        hidden = (*self._secrets, path if len(path) >= _LEAST_SECRET else "")
+        for secret in sorted(filter(None, hidden), key=len, reverse=True):
             text = text.replace(secret, "***")
         return shown(text[:_LONGEST_SHOWN])
+
+
+H = TypeVar("H", bound=HttpSettings)
+
+
+class HttpDestination(Destination[H]):
+    """A destination that is posted to, with one secret that its receiver has too."""
+
+    known_by: ClassVar[str]
+    """The name of that secret: what the settings call it, without `_env` or `_file`."""
+
+    def __init__(self, receiver: Receiver, settings: H, *, allow_http: bool) -> None:
+        super().__init__(receiver, settings, allow_http=allow_http)
+        # Empty where the settings have it among `optional_secrets`, and none is given.
+        self._secret = receiver.secrets.get(self.known_by, "")
+        self._poster = Poster(receiver.name, settings, secrets=(self._secret,), allow_http=allow_http)
+
+    async def __aenter__(self) -> Self:
+        """Open the connections."""
+        await self._poster.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        await self._poster.close()
 
 
 def _seconds(retry_after: str | None) -> float | None:

@@ -48,7 +48,10 @@ class BucketDestination(AmazonDestination[B]):
             Body=body,
             ContentType=content_type,
         )
-        return answer if isinstance(answer, (Later, Refused)) else Taken()
+        if isinstance(answer, (Later, Refused)):
+            return answer
+        # S3 API reference, PutObject: whatever stands before S3 may answer 200 too, and has no ETag.
+        return Taken() if answer.get("ETag") else Later("S3 did not say that it has the object")
 
 
 def name_of(part: Sequence[Due], suffix: str) -> str:

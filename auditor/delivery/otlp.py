@@ -14,16 +14,14 @@ from anyio import to_thread
 from pydantic import Field
 
 from auditor import __version__
-from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken
+from auditor.delivery.contract import Later, Limits, Refused, Taken
 from auditor.delivery.forms import FreeForm
-from auditor.delivery.http import HttpSettings, Poster
+from auditor.delivery.http import HttpDestination, HttpSettings
 from auditor.delivery.otlp_messages import Messages
 from auditor.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from auditor.config import Receiver
     from auditor.delivery.contract import Receipt
@@ -57,14 +55,15 @@ class Settings(FreeForm, HttpSettings):
     compression: Literal["gzip", "none"] = Field(default="gzip", description="How requests are compressed.")
 
 
-class Kind(Destination[Settings]):
+class Kind(HttpDestination[Settings]):
     """Taken once the receiver answers 200, and rejects no record in what it says."""
 
     settings_type = Settings
+    known_by = "token"
 
     def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
         super().__init__(receiver, settings, allow_http=allow_http)
-        token = receiver.secrets.get("token")
+        token = self._secret or None
         if token is not None and not _TOKEN.fullmatch(token):
             raise UsageError(
                 f"destination {receiver.name}: its token has something that no header can have, such as a line's end"
@@ -74,7 +73,6 @@ class Kind(Destination[Settings]):
                 f"destination {receiver.name}: header_name stands without token_env or token_file; write one of these"
             )
         self._messages = Messages(receiver.name)
-        self._poster = Poster(receiver.name, settings, secrets=filter(None, (token,)), allow_http=allow_http)
         self._path = _PATH if urlsplit(settings.url).path in {"", "/"} else ""
         self._headers = {"Content-Type": "application/x-protobuf"}
         if settings.compression == "gzip":
@@ -127,17 +125,3 @@ class Kind(Destination[Settings]):
         if why:
             log.warning("the receiver says", destination=self.name, said=why)
         return Taken()
-
-    async def __aenter__(self) -> Self:
-        """Open the connections."""
-        await self._poster.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        await self._poster.close()

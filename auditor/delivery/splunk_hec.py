@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import orjson
 from pydantic import Field
 
-from auditor.delivery.contract import Destination, Later, Limits, Refused, Taken
+from auditor.delivery.contract import Later, Limits, Refused, Taken
 from auditor.delivery.forms import FreeForm
-from auditor.delivery.http import HttpSettings, Poster
+from auditor.delivery.http import HttpDestination, HttpSettings
 from auditor.delivery.told import told_of
+from auditor.errors import UsageError
+from auditor.model import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
     from auditor.config import Receiver
     from auditor.delivery.contract import Receipt
@@ -49,15 +49,18 @@ class Settings(FreeForm, HttpSettings):
     )
 
 
-class Kind(Destination[Settings]):
+class Kind(HttpDestination[Settings]):
     """Taken once Splunk answers with code 0, which precedes indexing: search by `event_id` to drop copies."""
 
     settings_type = Settings
+    known_by = "token"
 
     def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
         super().__init__(receiver, settings, allow_http=allow_http)
-        self._token = receiver.secrets["token"]
-        self._poster = Poster(receiver.name, settings, secrets=(self._token,), allow_http=allow_http)
+        if not (self._secret.isascii() and is_plain(self._secret)):
+            raise UsageError(
+                f"destination {receiver.name}: the token is no text of one line in ASCII; write the token alone there"
+            )
 
     @property
     def limits(self) -> Limits:
@@ -67,7 +70,7 @@ class Kind(Destination[Settings]):
     async def send(self, batch: Sequence[Due]) -> Sequence[Receipt]:
         """Post these events, one object after the other."""
         body = b"\n".join(self._wrapped(due) for due in batch)
-        headers = {"Authorization": f"Splunk {self._token}", "Content-Type": "application/json"}
+        headers = {"Authorization": f"Splunk {self._secret}", "Content-Type": "application/json"}
         answer = await self._poster.post(body, headers, _PATH)
         receipt = answer if isinstance(answer, Later) else self._receipt(answer)
         return [receipt] * len(batch)
@@ -95,20 +98,6 @@ class Kind(Destination[Settings]):
             envelope["time"] = time.timestamp()
         # The event's own bytes: they are escaped already.
         return orjson.dumps(envelope)[:-1] + b',"event":' + due.event.body + b"}"
-
-    async def __aenter__(self) -> Self:
-        """Open the connections."""
-        await self._poster.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        await self._poster.close()
 
 
 def _code(body: bytes) -> int | None:

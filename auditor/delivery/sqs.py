@@ -8,7 +8,7 @@ from pydantic import Field
 
 from auditor.delivery.amazon import AmazonDestination, AmazonSettings
 from auditor.delivery.contract import Later, Limits, Refused, Taken
-from auditor.delivery.entries import in_order, receipt_of
+from auditor.delivery.entries import entries_of, in_order, receipt_of
 from auditor.delivery.forms import FreeForm
 
 if TYPE_CHECKING:
@@ -56,10 +56,12 @@ class Kind(AmazonDestination[Settings]):
         )
         if isinstance(answer, (Later, Refused, Taken)):
             return [answer] * len(batch)
-        receipts: dict[str, Receipt] = {each["Id"]: Taken() for each in answer.get("Successful", [])}
+        receipts: dict[str, Receipt] = {
+            str(each.get("Id")): Taken() for each in entries_of(answer, "Successful")
+        }
         receipts |= {
-            each["Id"]: receipt_of(each.get("Code") or "unknown", each.get("Message"), _FOR_GOOD)
-            for each in answer.get("Failed", [])
+            str(each.get("Id")): receipt_of(each.get("Code") or "unknown", each.get("Message"), _FOR_GOOD)
+            for each in entries_of(answer, "Failed")
         }
         return in_order(receipts, ids, "SQS")
 

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from auditor.delivery.contract import Destination, Later, Limits
+from auditor.delivery.contract import Later, Limits
 from auditor.delivery.forms import FreeForm
-from auditor.delivery.http import HttpSettings, Poster
+from auditor.delivery.http import HttpDestination, HttpSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
-    from typing import Self
 
-    from auditor.config import Receiver
     from auditor.delivery.contract import Receipt
     from auditor.history import Due
 
@@ -41,15 +38,11 @@ class Settings(FreeForm, HttpSettings):
     )
 
 
-class Kind(Destination[Settings]):
+class Kind(HttpDestination[Settings]):
     """Any 2xx answer says that all events of the request were taken."""
 
     settings_type = Settings
-
-    def __init__(self, receiver: Receiver, settings: Settings, *, allow_http: bool) -> None:
-        super().__init__(receiver, settings, allow_http=allow_http)
-        self._key = receiver.secrets["secret"]
-        self._poster = Poster(receiver.name, settings, secrets=(self._key,), allow_http=allow_http)
+    known_by = "secret"
 
     @property
     def limits(self) -> Limits:
@@ -63,25 +56,11 @@ class Kind(Destination[Settings]):
         headers = {
             "Content-Type": "application/x-ndjson",
             TIMESTAMP: timestamp,
-            SIGNATURE: f"v1={signature(self._key, timestamp, body)}",
+            SIGNATURE: f"v1={signature(self._secret, timestamp, body)}",
         }
         answer = await self._poster.post(body, headers)
         receipt = answer if isinstance(answer, Later) else self._poster.receipt(answer)
         return [receipt] * len(batch)
-
-    async def __aenter__(self) -> Self:
-        """Open the connections."""
-        await self._poster.open()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        await self._poster.close()
 
 
 def signature(key: str, timestamp: str, body: bytes) -> str:

@@ -15,6 +15,10 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 """What no UTF-8 can hold, and what PostgreSQL has no room for."""
 
 
+class Damaged(ValueError):  # noqa: N818 -- the state of what was read
+    """What the database holds is not what was written to it."""
+
+
 def storable(text: str) -> str:
     """Return `text` with what no database takes written as its escape."""
     if is_storable(text):
@@ -36,12 +40,21 @@ def document(finding: Finding) -> bytes:
 
 
 def read_finding(body: bytes) -> Finding:
-    """Return the finding that `document` has written."""
-    return finding_of_document(orjson.loads(body))
+    """Return the finding that `document` has written.
+
+    :raises Damaged: where it is none.
+    """
+    try:
+        return finding_of_document(orjson.loads(body))
+    except (ValueError, TypeError, KeyError) as error:
+        raise Damaged("no finding") from error
 
 
 def finding_of_document(told: Mapping[str, Any]) -> Finding:
-    """Return the finding that such a document tells of; what else stands in it is left out."""
+    """Return the finding that such a document tells of; what else stands in it is left out.
+
+    :raises ValueError, TypeError, KeyError: where it tells of none.
+    """
     waiver, cost, resolution = told["waiver"], told["cost"], told["resolution"]
     return Finding(
         **{each.name: told[each.name] for each in fields(Finding)}
@@ -56,9 +69,37 @@ def finding_of_document(told: Mapping[str, Any]) -> Finding:
     )
 
 
+def read_status(text: str) -> Status:
+    """Return the status of this name.
+
+    :raises Damaged: where there is none.
+    """
+    try:
+        return Status(text)
+    except ValueError as error:
+        raise Damaged("no status") from error
+
+
 def read_resolution(kind: str | None, why: str) -> Resolution:
-    """Return the resolution that these words tell of."""
-    return Resolution(None if kind is None else ResolutionKind(kind), why)
+    """Return the resolution that these words tell of.
+
+    :raises Damaged: where there is none of this kind.
+    """
+    try:
+        return Resolution(None if kind is None else ResolutionKind(kind), why)
+    except ValueError as error:
+        raise Damaged("no resolution") from error
+
+
+def read_json(text: str | bytes | None) -> Any:
+    """Return what JSON says; None where there is none.
+
+    :raises Damaged: where it is no JSON.
+    """
+    try:
+        return None if text is None else orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Damaged("no JSON") from error
 
 
 def _storable(value: Any) -> Any:

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from pathlib import Path
+from typing import Protocol
 
 from auditor.aws.objects import LostRace
 from auditor.config import S3Store, SQLiteStore
 from auditor.errors import CallFailed, SinkError, UsageError
 from auditor.model import shown
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FILE = "auditor-history.sqlite3"
 """What the file is called beside the run, where it could not be put back."""
@@ -47,14 +45,18 @@ class Fetched:
 async def fetch(objects: _Objects, store: S3Store, folder: Path) -> Fetched:
     """Fetch the history into `folder`, which is the caller's to take away.
 
-    :raises UsageError: where S3 does not give it.
+    :raises UsageError: where S3 does not give it, or gives an object that is empty, which no run leaves.
     """
     path = folder / FILE
     try:
         etag = await objects.read(store.bucket, store.key, path)
     except (CallFailed, OSError) as error:
         raise UsageError(f"the history {shown(store.name)} can't be fetched: {_why(error)}") from error
-    return Fetched(store, SQLiteStore(path), etag)
+    if etag is not None and not path.stat().st_size:
+        raise UsageError(
+            f"the history {shown(store.name)} is an empty object; restore it, or delete it to begin a new history"
+        )
+    return Fetched(store, SQLiteStore(path, f"{store.name} (its copy here)"), etag)
 
 
 async def put_back(objects: _Objects, fetched: Fetched, *, keep: Path) -> None:
@@ -74,15 +76,29 @@ async def put_back(objects: _Objects, fetched: Fetched, *, keep: Path) -> None:
 
 
 def kept(fetched: Fetched, keep: Path, why: str) -> str:
-    """Leave the copy in the folder `keep`, and say so, with why it was not put back."""
-    left = keep / FILE
+    """Leave the copy in the folder `keep`, in the place of no other, and say so, with why it was not put back."""
     text = f"the history {shown(fetched.origin.name)} was not put back: {why}"
-    if left != fetched.store.path:
-        try:
-            shutil.copyfile(fetched.store.path, left)
-        except OSError as error:
-            return f"{text}; nor could this run's copy be kept in {shown(str(left))}: {error.strerror}"
+    try:
+        left = _copied(fetched.store.path, keep)
+    except OSError as error:
+        return f"{text}; nor could this run's copy be kept in {shown(str(keep))}: {error.strerror}"
     return f"{text}; this run's copy is kept in {shown(str(left))}"
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    """Copy the file into a folder, in the place of no other: a history of that name may be there, and in use."""
+    if path.parent == folder:
+        return path
+    to, number = folder / FILE, 1
+    while True:
+        try:
+            with to.open("xb") as copy, path.open("rb") as whole:
+                shutil.copyfileobj(whole, copy)
+        except FileExistsError:
+            number += 1
+            to = folder / f"{Path(FILE).stem}.{number}{Path(FILE).suffix}"
+        else:
+            return to
 
 
 def _why(error: CallFailed | OSError) -> str:

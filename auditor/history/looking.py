@@ -41,6 +41,8 @@ class Begun:
     """`full` or `subset`."""
     policies: Mapping[str, JudgedBy]
     destinations: Sequence[Destination] = ()
+    goes_on: bool = False
+    """Whether it has begun before: what it told then stands in the history."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import DBAPIError
 
 from auditor.config import PostgreSQLStore, SQLiteStore
-from auditor.errors import UsageError
+from auditor.errors import SinkError, UsageError
 from auditor.history import postgresql, sqlite, upgrading
 from auditor.history.database import Database
 from auditor.history.faults import told
@@ -19,6 +19,7 @@ from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from sqlalchemy import Connection
 
@@ -41,9 +42,12 @@ class History:
     def begin(self, run: Begun) -> OpenRun:
         """Begin a run, or go on with the one of this id.
 
-        :raises UsageError: where another has begun since.
+        :raises UsageError: where another has begun since, it goes on and is not known, or the history fails already.
         """
-        return OpenRun(self.database.transaction, run)
+        try:
+            return OpenRun(self.database.transaction, run)
+        except SinkError as error:
+            raise UsageError(str(error)) from error  # nothing is lost yet: nothing was audited
 
 
 @contextmanager
@@ -70,7 +74,7 @@ def opened_to_read(store: Store) -> Iterator[History]:
 
     :raises UsageError: where there is none, or it can't be used.
     """
-    if isinstance(store, SQLiteStore) and not store.path.exists():
+    if isinstance(store, SQLiteStore) and _is_missing(store.path):
         raise UsageError(f"there is no history at {shown(store.name)} yet; the first run makes it")
     with _connected(store, "reader", writing=False) as (connection, secrets):
         with _usage(store, secrets), connection.begin():
@@ -78,7 +82,7 @@ def opened_to_read(store: Store) -> Iterator[History]:
                 raise UsageError(
                     f"the history {shown(store.name)} is empty, or of an older auditor; the next run brings it up to date"
                 )
-        yield History(Database(connection, store.name, secrets))
+        yield History(Database(connection, store.name, secrets, UsageError))
 
 
 @contextmanager
@@ -99,6 +103,16 @@ def _connected(store: Store, who: str, *, writing: bool) -> Iterator[tuple[Conne
             connection.close()
     finally:
         engine.dispose()
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False  # whatever is wrong with it is told as it is opened
+    return False
 
 
 @contextmanager

@@ -8,7 +8,9 @@ from sqlalchemy import func, select
 
 from auditor.history import statements
 from auditor.history.batches import write
+from auditor.history.documents import Damaged
 from auditor.history.events import FINDING, Due, Event
+from auditor.history.statements import AT_ONCE
 from auditor.history.tables import events, outbox
 from auditor.model import Status
 
@@ -125,18 +127,7 @@ class Outbox:
                 self._tried[destination] = connection.scalar(statements.TRIED, told) is not None
             # Where nothing was, nothing is looked for that could hold up another.
             statement = statements.PENDING_BUT_HELD if self._tried[destination] else statements.PENDING
-            rows = connection.execute(statement, told).all()
-        return [
-            Due(
-                position,
-                Event(event_id, kind, document if body is None else body, finding_id),
-                run_id,
-                attempts,
-                last_error,
-                said_at,
-            )
-            for position, event_id, finding_id, run_id, kind, body, attempts, last_error, document, said_at in rows
-        ]
+            return [_of_row(row) for row in connection.execute(statement, told)]
 
     def left(self) -> dict[str, int]:
         """Return how many events each destination has not taken yet."""
@@ -163,6 +154,15 @@ class Outbox:
             write(connection, statements.POSTPONED, [told | each for each in _ranges(positions)])
 
 
+def _of_row(row: Sequence[Any]) -> Due:
+    position, event_id, finding_id, run_id, kind, body, attempts, last_error, document, said_at = row
+    body = document if body is None else body
+    if body is None:
+        raise Damaged("an event without a body")
+    event = Event(event_id, kind, body, finding_id)
+    return Due(position, event, run_id, attempts, last_error, said_at)
+
+
 def _take_out(connection: Connection, destination: str, positions: Collection[int]) -> None:
     ranges = _ranges(positions)
     write(connection, statements.TAKEN, [{"to": destination} | each for each in ranges])
@@ -187,12 +187,9 @@ def _standing(connection: Connection, ids: Sequence[str]) -> set[str]:
     return found
 
 
-_AT_ONCE = 500
-
-
 def _slices(values: Collection[Any]) -> list[list[Any]]:
     every = list(values)
-    return [every[start : start + _AT_ONCE] for start in range(0, len(every), _AT_ONCE)]
+    return [every[start : start + AT_ONCE] for start in range(0, len(every), AT_ONCE)]
 
 
 def _insert(connection: Connection, added: list[dict[str, Any]], due: list[dict[str, Any]]) -> None:

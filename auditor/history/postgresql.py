@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LOCK = 0x4C534558
 """Which of the advisory locks of a database is ours; its second half is the schema's."""
+_BUSY_MS = 30_000
+"""How long a statement waits for whoever has locked a table, such as one who backs it up by hand."""
 _LONGEST_NAME = 63
 """Bytes of an application's name (PostgreSQL, application_name)."""
 _DEFAULTS = {
@@ -48,12 +50,19 @@ def engine(store: PostgreSQLStore, who: str) -> tuple[Engine, tuple[str, ...]]:
     url = url.update_query_dict({key: value for key, value in given.items() if key not in url.query})
     secrets = (str(url.password),) if url.password else ()
     try:
-        return create_engine(url, poolclass=NullPool), secrets
+        made = create_engine(url, poolclass=NullPool)
     except ModuleNotFoundError:
         raise UsageError(
             f"the history {shown(store.name)}: the driver of PostgreSQL is not installed; "
             "install it: pip install 'auditor[postgresql]'"
         ) from None
+
+    @event.listens_for(made, "connect")
+    def connected(connection: Any, _record: Any) -> None:
+        connection.execute(f"SET lock_timeout = {_BUSY_MS}")
+        connection.commit()
+
+    return made, secrets
 
 
 def lock(connection: Connection, name: str, wait_s: float) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, select
 
 from auditor.errors import UsageError
+from auditor.history.documents import read_json, storable
 from auditor.history.life import OPEN
 from auditor.history.tables import documents, findings, retirements, runs, transitions
 from auditor.model import Severity, Status, shown
@@ -61,9 +61,9 @@ def finding_lines(
     columns = (*_TOLD, findings.c.status, findings.c.resolution, findings.c.why)
     statement = select(*columns).where(findings.c.status.in_(wanted)).order_by(*_WORST_FIRST)
     if accounts:
-        statement = statement.where(findings.c.account_id.in_(sorted(accounts)))
+        statement = statement.where(findings.c.account_id.in_(sorted(map(storable, accounts))))
     if policies:
-        statement = statement.where(findings.c.policy.in_(sorted(policies)))
+        statement = statement.where(findings.c.policy.in_(sorted(map(storable, policies))))
     with database.transaction() as connection:
         return [dict(row) for row in connection.execute(statement).mappings()]
 
@@ -109,7 +109,7 @@ def life(database: Database, finding_id: str) -> dict[str, Any]:
             "retirements": [
                 {"by": each["by"], "reason": each["reason"], "at": each["at"]} for each in retired
             ],
-            "finding": json.loads(body or b"null"),
+            "finding": read_json(body),
         }
 
 
@@ -169,10 +169,10 @@ def _the_finding(connection: Connection, finding_id: str, name: str) -> RowMappi
     statement = select(findings).limit(2)
     if len(finding_id) < _SHORTEST:
         raise UsageError(
-            f"finding {shown(finding_id)}: write at least {_SHORTEST} characters of its finding_id"
+            f"finding {shown(finding_id) or '(empty)'}: write at least {_SHORTEST} characters of its finding_id"
         )
     found = connection.execute(
-        statement.where(findings.c.finding_id.startswith(finding_id, autoescape=True))
+        statement.where(findings.c.finding_id.startswith(storable(finding_id), autoescape=True))
     ).mappings()
     rows = found.all()
     if not rows:
@@ -193,12 +193,16 @@ def _the_run(connection: Connection, name: str, history: str) -> RowMapping:
         if len(rows) <= wanted:
             raise UsageError(f"there is no {name} run that has finished in the history {shown(history)}")
         return rows[wanted]
+    if len(name) < _SHORTEST:
+        raise UsageError(
+            f"run {shown(name) or '(empty)'}: write at least {_SHORTEST} characters of its run_id, or latest or previous"
+        )
     found = connection.execute(
-        select(runs).where(runs.c.run_id.startswith(name, autoescape=True)).limit(2)
+        select(runs).where(runs.c.run_id.startswith(storable(name), autoescape=True)).limit(2)
     ).mappings()
     rows = found.all()
-    if len(rows) != 1 or len(name) < _SHORTEST:
-        which = "several runs begin with" if len(rows) > 1 or rows else "there is no run"
+    if len(rows) != 1:
+        which = "several runs begin with" if rows else "there is no run"
         raise UsageError(f"{which} {shown(name)} in the history {shown(history)}; see `auditor history`")
     if rows[0]["finished_at"] is None:
         raise UsageError(
@@ -215,8 +219,8 @@ def _run(row: RowMapping) -> dict[str, Any]:
         "finished_at": row["finished_at"],
         "scope": row["scope"],
         "config_digest": row["config_digest"],
-        "versions": json.loads(row["versions"] or "null"),
-        "targets": json.loads(row["targets"] or "null"),
+        "versions": read_json(row["versions"]),
+        "targets": read_json(row["targets"]),
         "coverage_percent": row["coverage_percent"],
         "coverage_percent_after_accepted": row["coverage_percent_after_accepted"],
         "findings": counts | {"open": sum(counts.values()) - counts["resolved"]},

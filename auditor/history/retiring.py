@@ -22,7 +22,7 @@ def retire(database: Database, account_id: str, *, by: str, reason: str, at: str
     :param at: now, as RFC 3339.
     :raises UsageError: where there is none.
     """
-    by, reason = storable(by), storable(reason)
+    account_id, by, reason = storable(account_id), storable(by), storable(reason)
     ours = (findings.c.account_id == account_id, findings.c.status.in_(sorted(OPEN)))
     with database.transaction() as connection:
         count = connection.scalar(select(func.count()).where(*ours)) or 0

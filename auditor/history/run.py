@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 from auditor.history import life, statements
 from auditor.history.batches import write
 from auditor.history.changes import Changes
-from auditor.history.documents import read_finding, read_resolution
+from auditor.history.documents import read_finding, read_resolution, read_status
 from auditor.history.life import OPEN, Known
 from auditor.history.outbox import Sending
 from auditor.history.tables import findings, runs, verdicts
@@ -38,14 +38,12 @@ class OpenRun:
     def __init__(self, transaction: Callable[[], AbstractContextManager[Connection]], run: Begun) -> None:
         """Begin the run, or go on with it where it has begun before.
 
-        :raises UsageError: where another has begun since.
+        :raises UsageError: where another has begun since, or it goes on and is not known.
         """
         self._transaction = transaction
         self._run = run
         with transaction() as connection:
-            self._sequence, self._finished = statements.begun(
-                connection, run.run_id, run.started_at, run.config_digest, run.scope
-            )
+            self._sequence, self._finished = statements.begun(connection, run)
             last = connection.scalar(select(func.max(findings.c.id)))
             self._next_finding = 1 + (last or 0)
             self._sending = Sending(connection, run.run_id, run.destinations)
@@ -77,7 +75,7 @@ class OpenRun:
             if known_as in seen:
                 continue  # once more in one batch: the first stands
             row = before.get(known_as)
-            was = None if row is None else Status(row.status)
+            was = None if row is None else read_status(row.status)
             again = row is not None and row.found_run == self._sequence
             status = was if again and was is not None else life.found(was)
             event = event_id(known_as, self._run.run_id, status)
@@ -132,7 +130,7 @@ class OpenRun:
         told: list[Finding] = []
         changes = Changes(self._sequence)
         for row in rows:
-            was = Status(row["status"])
+            was = read_status(row["status"])
             if was is Status.RESOLVED:
                 # Retired, or told of before by a place that is done again.
                 resolution = read_resolution(row["resolution"], row["why"])
@@ -154,7 +152,7 @@ class OpenRun:
             region=row["region"],
             resource_arn=row["resource_arn"],
             of_record=row["of_record"],
-            status=Status(row["status"]),
+            status=read_status(row["status"]),
             found_with=row["found_with"],
             looked_with="" if first_look else row["looked_with"],
         )
@@ -186,13 +184,14 @@ class OpenRun:
                     .mappings()
                     .all()
                 )
-            if not rows:
-                return
-            after = rows[-1]["id"]
-            yield [self._told_before(row) for row in rows]
+                if not rows:
+                    return
+                after = rows[-1]["id"]
+                told = [self._told_before(row) for row in rows]
+            yield told
 
     def _told_before(self, row: RowMapping) -> Finding:
-        status = Status(row["status"])
+        status = read_status(row["status"])
         finding = read_finding(row["body"])
         return replace(
             finding,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from sqlalchemy import create_engine, event
 from sqlalchemy.pool import NullPool
+
+from auditor.history.tables import VERSION_TABLE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,11 +41,12 @@ def engine(store: SQLiteStore, *, writing: bool) -> Engine:
 
 
 def _connect(path: Path, *, writing: bool) -> sqlite3.Connection:
-    url = f"file:{quote(str(path.absolute()))}?mode={'rwc' if writing else 'rw'}"
+    url = f"file:{quote(os.fsencode(path.absolute()))}?mode={'rwc' if writing else 'rw'}"
     connection = sqlite3.connect(url, _BUSY_S, uri=True, isolation_level=None, check_same_thread=False)
     try:
         if writing:
-            connection.execute("PRAGMA journal_mode = WAL")
+            if _is_ours(connection):
+                connection.execute("PRAGMA journal_mode = WAL")
             # What was told as delivered, or as resolved, must not be undone by a power cut.
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
@@ -53,3 +57,9 @@ def _connect(path: Path, *, writing: bool) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _is_ours(connection: sqlite3.Connection) -> bool:
+    """Say whether the file is a history, or is to become one: what is another program's is not written to."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    return not tables or VERSION_TABLE in tables

@@ -26,6 +26,8 @@ from auditor.model import shown
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from auditor.history.looking import Begun
+
 AT_ONCE = 500
 """Findings that are looked up, and written, with one statement: SQLite takes 32,766 variables in one, others fewer."""
 
@@ -178,13 +180,13 @@ UNTURNED = delete(transitions).where(
 )
 
 
-def begun(
-    connection: Connection, run_id: str, started_at: str, config_digest: str, scope: str
-) -> tuple[int, bool]:
+def begun(connection: Connection, run: Begun) -> tuple[int, bool]:
     """Return the number of this run, which begins or goes on, and whether it has finished before.
 
-    :raises UsageError: where another has begun since: what is known is what that one found.
+    :raises UsageError: where another has begun since: what is known is what that one found. Or where it goes on, and is
+        not known: then what it told is not known either.
     """
+    run_id = run.run_id
     last = connection.scalar(select(func.max(runs.c.sequence))) or 0
     before = connection.execute(
         select(runs.c.sequence, runs.c.finished_at).where(runs.c.run_id == run_id)
@@ -195,8 +197,18 @@ def begun(
         )
     if before is not None:
         return int(before.sequence), before.finished_at is not None
+    if run.goes_on:
+        raise UsageError(
+            f"run {shown(run_id)} can't go on: the history does not know of it; restore the one that it began with, "
+            "or begin a new run"
+        )
     counts = dict.fromkeys(("new", "recurring", "reopened", "not_seen", "resolved"), 0)
-    row = {"run_id": run_id, "started_at": started_at, "config_digest": config_digest, "scope": scope}
+    row = {
+        "run_id": run_id,
+        "started_at": run.started_at,
+        "config_digest": run.config_digest,
+        "scope": run.scope,
+    }
     connection.execute(insert(runs), row | counts | {"sequence": last + 1})
     return int(last) + 1, False
 

@@ -14,6 +14,8 @@ from auditor.history.tables import HEAD, VERSION_TABLE, metadata
 from auditor.model import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import Connection
 
 _VERSION = table(VERSION_TABLE, column("version_num"))
@@ -32,18 +34,26 @@ def check(connection: Connection, name: str) -> bool:
     :raises UsageError: where it was made by a newer one, or holds something else than a history.
     """
     found = version(connection)
+    there = set(inspect(connection).get_table_names())
     if found is None:
-        others = set(inspect(connection).get_table_names()) & set(metadata.tables)
+        # A database of a server may be several programs', a file is one's.
+        others = there & set(metadata.tables) if connection.dialect.name == "postgresql" else there
+        others -= {VERSION_TABLE}
         if others:
             raise UsageError(
                 f"the history {shown(name)}: holds tables that are not the auditor's "
-                f"({', '.join(sorted(others))}); name another place"
+                f"({_listed(others)}); name another place"
             )
         return False
     if found != HEAD and found not in _revisions():
         raise UsageError(
             f"the history {shown(name)} was made by a newer auditor (its version is {shown(found)}, the newest known "
             f"here {HEAD}); use that auditor, or name another place"
+        )
+    if found == HEAD and (missing := set(metadata.tables) - there):
+        raise UsageError(
+            f"the history {shown(name)} is damaged: it has no table {_listed(missing)}; restore it from a copy, or "
+            "move it away to begin a new history"
         )
     return found == HEAD
 
@@ -63,6 +73,11 @@ def upgrade(connection: Connection, to: str = "head") -> None:
 def try_to_write(connection: Connection) -> None:
     """Change nothing, and fail where nothing may be changed: SQLite opens a file that is read-only all the same."""
     connection.execute(update(_VERSION).values(version_num=_VERSION.c.version_num))
+
+
+def _listed(names: Iterable[str]) -> str:
+    first, *rest = sorted(names)
+    return shown(first) + (f" and {len(rest)} more" if rest else "")
 
 
 def _revisions() -> set[str]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
-from contextlib import contextmanager
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +15,7 @@ from auditor.history import read_history
 from auditor.history.reading import run_lines
 from auditor.model import EXPORT_RECORDS
 from auditor.simulator.faults import Fault, FaultKind
+from tests.delivery.threaded import Receiver
 from tests.formats.ocsf_schemas import validate
 
 if TYPE_CHECKING:
@@ -26,57 +24,15 @@ if TYPE_CHECKING:
     from tests.audit.conftest import Auditing, EstateMaker
 
 
-class Receiver:
-    """Takes what is posted, or refuses all of it."""
-
-    def __init__(self) -> None:
-        self.status = 204
-        self.events: list[dict[str, Any]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                if receiver.status == 204:
-                    receiver.events += map(json.loads, body.splitlines())
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-
-    @contextmanager
-    def serving(self) -> Iterator[None]:
-        thread = threading.Thread(target=self.server.serve_forever)
-        thread.start()
-        try:
-            yield
-        finally:
-            self.server.shutdown()
-            thread.join()
-            self.server.server_close()
-
-    @property
-    def schemas(self) -> list[str]:
-        return [event["schema"] for event in self.events]
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    with made.serving():
+    with Receiver().serving() as made:
         yield made
 
 
 def sending_to(receiver: Receiver, **settings: str) -> str:
     told = "".join(f", {name}: {value}" for name, value in settings.items())
-    url = f"http://127.0.0.1:{receiver.server.server_port}/in"
-    return (
-        f"history: {{}}\ndestinations:\n  hook: {{type: webhook, url: '{url}', secret_env: HOOK_KEY{told}}}\n"
-    )
+    return f"history: {{}}\ndestinations:\n  hook: {{type: webhook, url: '{receiver.url}', secret_env: HOOK_KEY{told}}}\n"
 
 
 async def test_findings_gaps_and_last_the_run_are_received(

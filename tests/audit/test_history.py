@@ -14,13 +14,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from auditor.audit import Observer, RunOptions
-from auditor.config import History, S3Store, SQLiteStore
+from auditor.config import History, PostgreSQLStore, S3Store, SQLiteStore
 from auditor.errors import SinkError, UsageError
 from auditor.history import open_history
 from auditor.history.database import Database
 from auditor.inventory import Filters
 from auditor.model import Severity
 from auditor.simulator.faults import Fault, FaultKind
+from tests.history.servers import PASSWORD, postgresql
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -223,6 +224,31 @@ async def test_a_lost_race_for_s3_is_said_and_what_the_other_wrote_stands(
     assert seen.result.exit_code == 4
     assert "another run has written it meanwhile" in seen.result.conditions[0].text
     assert s3.get_object(Bucket="nights", Key="history.sqlite3")["Body"].read() == b"of the other"
+
+
+async def test_a_postgresql_that_goes_away_midway_costs_the_status_of_one_night(
+    auditing: Auditing, estate_of: EstateMaker
+) -> None:
+    estate = estate_of(1)
+    with postgresql() as server:
+        kept = History(PostgreSQLStore(server.url(), "postgresql://server/audit"))
+
+        class Ends(Observer):
+            """The server, which ends once the run is at it."""
+
+            def ready(self) -> None:
+                server.stop()
+
+        try:
+            seen = await auditing(estate, history=kept, observer=Ends())
+        finally:
+            server.start()
+        after = await auditing(estate, history=kept)
+    assert seen.found == after.found == estate.truth
+    assert (statuses(seen), seen.result.exit_code) == ({"untracked": len(estate.truth)}, 4)
+    assert "the history postgresql://server/audit went away: " in seen.result.conditions[0].text
+    assert PASSWORD not in seen.result.conditions[0].text
+    assert statuses(after) == {"new": len(estate.truth)}
 
 
 @pytest.fixture

@@ -217,13 +217,15 @@ def test_another_configuration_is_another_run(stage: Stage, change: tuple[str, s
     assert why in told
 
 
-def test_a_run_of_the_day_before_is_not_gone_on_with(stage: Stage) -> None:
-    interrupt(stage)
+def set_header(stage: Stage, **told: Any) -> None:
     checkpoint = stage.run / "checkpoint.jsonl"
     header, *rest = checkpoint.read_text("utf-8").splitlines(keepends=True)
-    told = json.loads(header)
-    told["started_at"] = rfc3339(datetime.now(UTC) - timedelta(hours=24, minutes=1))
-    checkpoint.write_text(json.dumps(told) + "\n" + "".join(rest), encoding="utf-8")
+    checkpoint.write_text(json.dumps(json.loads(header) | told) + "\n" + "".join(rest), encoding="utf-8")
+
+
+def test_a_run_of_the_day_before_is_not_gone_on_with(stage: Stage) -> None:
+    interrupt(stage)
+    set_header(stage, started_at=rfc3339(datetime.now(UTC) - timedelta(hours=24, minutes=1)))
     code, said = stage.ended("--resume", str(stage.run))
     assert code == 2
     assert "more than 24 h ago" in said
@@ -249,6 +251,63 @@ def test_what_is_damaged_is_refused_and_left_as_it_is(stage: Stage, damage: Any,
     assert (code, "Traceback" in told) == (2, False)
     assert why in told
     assert {path.name: path.read_bytes() for path in stage.run.iterdir()} == before
+
+
+@pytest.mark.parametrize("extra", [""])
+def test_a_run_that_is_yet_to_begin_is_not_gone_on_with(stage: Stage) -> None:
+    interrupt(stage)
+    set_header(stage, started_at=rfc3339(datetime.now(UTC) + timedelta(hours=1)))
+    code, said = stage.ended("--resume", str(stage.run))
+    assert (code, "which is yet to come; set this machine's clock" in said) == (2, True)
+
+
+@pytest.mark.parametrize("extra", [""])
+def test_findings_that_are_damaged_are_not_told_again(stage: Stage) -> None:
+    interrupt(stage)
+    findings = stage.run / "findings.jsonl"
+    whole = findings.read_bytes()
+    findings.write_bytes(whole.replace(b'{"', b"{x", 1))
+    code, said = stage.ended("--resume", str(stage.run))
+    assert (code, "Traceback" in said) == (2, False)
+    assert "is damaged; begin a new run" in said
+
+
+ANOTHER = "history: {store: another.sqlite3}\n"
+
+
+def with_history(stage: Stage, text: str) -> None:
+    file = stage.folder / "accounts.yaml"
+    alone = file.read_text("utf-8").replace(HISTORY, "").replace(ANOTHER, "")
+    file.write_text(alone + text, encoding="utf-8")
+
+
+@pytest.mark.parametrize("extra", ["", HISTORY], ids=["alone", "with a history"])
+def test_a_run_goes_on_with_the_history_that_it_began_with_and_no_other(stage: Stage, extra: str) -> None:
+    interrupt(stage)
+    with_history(stage, ANOTHER)
+    code, said = stage.ended("--resume", str(stage.run))
+    assert code == 2
+    began = f"the history {stage.folder / 'auditor-history.sqlite3'}" if extra else "no history"
+    assert f"the run began with {began}, and would go on with the history" in said
+
+    with_history(stage, extra)
+    code, said = stage.ended("--resume", str(stage.run))
+    assert code == 1, said
+    assert found(stage) == truth(stage)
+
+
+@pytest.mark.parametrize("extra", [HISTORY], ids=["with a history"])
+def test_a_history_that_was_moved_away_is_missed_before_anything_is_lost(stage: Stage) -> None:
+    interrupt(stage)
+    (stage.folder / "auditor-history.sqlite3").rename(stage.folder / "elsewhere.sqlite3")
+    code, said = stage.ended("--resume", str(stage.run))
+    assert code == 2
+    assert "the history does not know of it; restore the one that it began with" in said
+
+    (stage.folder / "elsewhere.sqlite3").rename(stage.folder / "auditor-history.sqlite3")
+    code, said = stage.ended("--resume", str(stage.run))
+    assert code == 1, said
+    assert found(stage) == truth(stage)
 
 
 def test_a_folder_without_a_run_and_one_that_is_busy_are_refused(stage: Stage) -> None:
@@ -300,10 +359,10 @@ def broken_history(stage: Stage) -> Iterator[str]:
     """Let the history begin, and fail when it is asked what was told."""
     (path,) = stage.folder.glob("*.sqlite3")
     with closing(sqlite3.connect(path)) as database:
-        database.execute("ALTER TABLE documents RENAME TO elsewhere")
-    yield "documents"
+        database.execute("ALTER TABLE documents RENAME COLUMN body TO elsewhere")
+    yield "documents.body"
     with closing(sqlite3.connect(path)) as database:
-        database.execute("ALTER TABLE elsewhere RENAME TO documents")
+        database.execute("ALTER TABLE documents RENAME COLUMN elsewhere TO body")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from auditor.config import load_config
 from auditor.policies import catalogue
 from auditor.simulator.estate import Estate, generate
 from auditor.simulator.server import serve_in_thread
+from tests.delivery.receiver import receiving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditor.config import Config
     from auditor.simulator.endpoint import Call
     from auditor.simulator.faults import Fault
+    from tests.delivery.receiver import Asked as Request
 
 _SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/")
 
@@ -69,54 +70,25 @@ class Serve(Protocol):
     ) -> AbstractAsyncContextManager[Raw]: ...
 
 
-async def _request(reader: asyncio.StreamReader) -> Asked:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    pairs = (line.split(":", 1) for line in head[1:] if line)
-    headers = {name.lower(): value.strip() for name, value in pairs}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Asked(head[0].split(" ")[0], headers, body)
-
-
 _NO_REGIONS = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @asynccontextmanager
 async def _serve(answer: Callable[[Asked], bytes | Awaitable[bytes]]) -> AsyncIterator[Raw]:
     raw = Raw("")
-    connections: set[asyncio.Task[None]] = set()
 
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment]
-        connections.add(task)
-        try:
-            while True:
-                asked = await _request(reader)
-                if asked.headers.get("x-amz-target", "").endswith(".GetRegions"):
-                    # It ends every run in which something was read, and is not what these tests are about.
-                    writer.write(_NO_REGIONS)
-                    continue
-                raw.asked.append(asked)
-                given = answer(asked)
-                data = given if isinstance(given, bytes) else await given
-                writer.write(data)
-                await writer.drain()
-                if b"Connection: close" in data:
-                    return
-        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
-            return  # the client, or the test, has gone
-        finally:
-            connections.discard(task)
-            writer.close()
+    async def said(request: Request) -> bytes:
+        if request.headers.get("x-amz-target", "").endswith(".GetRegions"):
+            # It ends every run in which something was read, and is not what these tests are about.
+            return _NO_REGIONS
+        asked = Asked(request.method, request.headers, request.body)
+        raw.asked.append(asked)
+        given = answer(asked)
+        return given if isinstance(given, bytes) else await given
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    raw.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with receiving(said) as receiver:
+        raw.url = receiver.url.removesuffix("/in")
         yield raw
-    finally:
-        server.close()
-        for task in list(connections):
-            task.cancel()
-        await asyncio.gather(*connections)
 
 
 @pytest.fixture

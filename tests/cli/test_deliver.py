@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +14,7 @@ from auditor.history import Destination
 from auditor.policies import catalogue
 from auditor.simulator.faults import Fault, FaultKind
 from tests.cli.conftest import REGIONS
+from tests.delivery.threaded import Receiver
 from tests.formats.ocsf_schemas import validate
 from tests.history.conftest import Night, Nights, finding, opened
 
@@ -29,47 +28,14 @@ KEY = "canary-of-the-signature"
 NOW = "2026-11-25T01:00:00Z"
 
 
-class _Receiver:
-    def __init__(self) -> None:
-        self.status = 204
-        self.bodies: list[bytes] = []
-        self.asked, self.answers = threading.Event(), threading.Event()
-        self.answers.set()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.asked.set()
-                if not receiver.answers.wait(0):
-                    receiver.answers.wait(20)
-                    return
-                receiver.bodies.append(body)
-                self.send_response(receiver.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: Any) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/in"
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver().serving() as made:
+        yield made
 
 
 @pytest.fixture
-def receiver() -> Iterator[_Receiver]:
-    made = _Receiver()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.answers.set()
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
-
-
-@pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver) -> Path:
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Path:
     """Return a configuration in whose history two events wait."""
     monkeypatch.setenv("HOOK_KEY", KEY)
     path = tmp_path / "accounts.yaml"
@@ -91,48 +57,44 @@ def _fill(folder: Path, name: str, *, first: int = 1) -> None:
         history.begin(nights.begun(night, first)).see(night.found)
 
 
-def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: _Receiver) -> None:
+def test_what_is_left_is_sent(auditor: Auditor, config: Path, receiver: Receiver) -> None:
     ended = auditor("deliver", "-c", config, "-o", config.parent)
 
-    (body,) = receiver.bodies
     assert ended.code == 0
     assert "2 event(s) delivered, nothing is left" in ended.last
-    assert [json.loads(line)["resource_name"] for line in body.splitlines()] == ["export-1", "export-2"]
+    assert [event["resource_name"] for event in receiver.events] == ["export-1", "export-2"]
     assert auditor("deliver", "-c", config).code == 0
-    assert len(receiver.bodies) == 1
+    assert receiver.asked == 1
 
 
 def test_what_is_left_is_sent_in_ocsf_with_the_titles_of_its_policies(
-    auditor: Auditor, config: Path, receiver: _Receiver
+    auditor: Auditor, config: Path, receiver: Receiver
 ) -> None:
     config.write_text(config.read_text().replace("HOOK_KEY}", "HOOK_KEY, format: ocsf, ocsf_version: 1.6.0}"))
     ended = auditor("deliver", "-c", config, "-o", config.parent)
 
-    (body,) = receiver.bodies
-    events = [json.loads(line) for line in body.splitlines()]
+    events = receiver.events
     for event in events:
         validate(event)
-    assert ended.code == 0
+    assert (ended.code, receiver.asked) == (0, 1)
     assert [event["metadata"]["version"] for event in events] == ["1.6.0", "1.6.0"]
     title = catalogue()[finding(1).policy].title
     assert {event["finding_info"]["title"] for event in events} == {title}
 
 
-def test_what_can_not_be_sent_stays_and_is_exit_4(
-    auditor: Auditor, config: Path, receiver: _Receiver
-) -> None:
+def test_what_can_not_be_sent_stays_and_is_exit_4(auditor: Auditor, config: Path, receiver: Receiver) -> None:
     receiver.status = 503
     ended = auditor("deliver", "-c", config, "--deadline", "1s")
 
     assert ended.code == 4
     assert "on-call: 2 event(s) left: HTTP 503 Service Unavailable" in ended.last
     assert KEY not in ended.err
-    receiver.status = 200
+    receiver.status = 204
     assert auditor("deliver", "-c", config).code == 0
 
 
 def test_what_is_refused_for_good_is_written_down_and_is_exit_4(
-    auditor: Auditor, config: Path, receiver: _Receiver
+    auditor: Auditor, config: Path, receiver: Receiver
 ) -> None:
     receiver.status = 422
     ended = auditor("deliver", "-c", config, "-o", config.parent)
@@ -144,18 +106,18 @@ def test_what_is_refused_for_good_is_written_down_and_is_exit_4(
 
 
 def test_what_waits_for_a_destination_that_is_named_no_more_is_told(
-    auditor: Auditor, config: Path, receiver: _Receiver
+    auditor: Auditor, config: Path, receiver: Receiver
 ) -> None:
     config.write_text(config.read_text().replace("on-call:", "another:"))
     ended = auditor("deliver", "-c", config)
 
     assert ended.code == 4
     assert "on-call: 2 event(s) left, and the configuration names no such destination" in ended.last
-    assert receiver.bodies == []
+    assert receiver.asked == 0
 
 
 def test_what_waits_for_a_destination_that_is_named_no_more_can_be_let_go_of(
-    auditor: Auditor, config: Path, receiver: _Receiver
+    auditor: Auditor, config: Path, receiver: Receiver
 ) -> None:
     _fill(config.parent, "elsewhere", first=3)
     config.write_text(config.read_text().replace("on-call:", "elsewhere:"))
@@ -167,11 +129,11 @@ def test_what_waits_for_a_destination_that_is_named_no_more_can_be_let_go_of(
     letters = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
     assert [(each["destination"], each["reason"]) for each in letters] == [("on-call", "dropped by hand")] * 2
     assert [each["event"]["resource_name"] for each in letters] == ["export-1", "export-2"]
-    (body,) = receiver.bodies
-    assert [json.loads(line)["resource_name"] for line in body.splitlines()] == ["export-3", "export-4"]
+    assert [event["resource_name"] for event in receiver.events] == ["export-3", "export-4"]
+    assert receiver.asked == 1
 
 
-def test_what_is_put_off_is_let_go_of_too(auditor: Auditor, config: Path, receiver: _Receiver) -> None:
+def test_what_is_put_off_is_let_go_of_too(auditor: Auditor, config: Path, receiver: Receiver) -> None:
     receiver.status = 503
     assert auditor("deliver", "-c", config, "--deadline", "1s").code == 4
     config.write_text(config.read_text().replace("on-call:", "another:"))
@@ -187,16 +149,16 @@ def test_what_is_put_off_is_let_go_of_too(auditor: Auditor, config: Path, receiv
     ],
 )
 def test_what_can_not_be_let_go_of_is_refused_and_nothing_is_sent(
-    auditor: Auditor, config: Path, receiver: _Receiver, name: str, why: str
+    auditor: Auditor, config: Path, receiver: Receiver, name: str, why: str
 ) -> None:
     ended = auditor("deliver", "-c", config, "--drop", name)
     assert (ended.code, why in ended.err) == (2, True)
-    assert receiver.bodies == []
+    assert receiver.asked == 0
     assert auditor("deliver", "-c", config).code == 0
 
 
 @pytest.fixture
-def night(serve: Serve, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver) -> Served:
+def night(serve: Serve, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> Served:
     """Return an estate whose last place hangs, and whose findings are sent."""
     monkeypatch.setenv("HOOK_KEY", KEY)
     served = serve(accounts=1)
@@ -211,7 +173,7 @@ def night(serve: Serve, monkeypatch: pytest.MonkeyPatch, receiver: _Receiver) ->
 
 
 def test_an_interrupted_run_sends_nothing_and_says_what_waits_and_what_to_do(
-    auditor: Auditor, spawn: Spawn, night: Served, out: RunFolder, receiver: _Receiver
+    auditor: Auditor, spawn: Spawn, night: Served, out: RunFolder, receiver: Receiver
 ) -> None:
     started = spawn("run", "-o", "out", "--concurrency", "1")
     night.wait_for(FaultKind.HANG)
@@ -219,20 +181,20 @@ def test_an_interrupted_run_sends_nothing_and_says_what_waits_and_what_to_do(
 
     waiting = len(out.findings)
     assert waiting > 0
-    assert receiver.bodies == []
+    assert receiver.asked == 0
     assert (ended.code, out.run["exit_conditions"]) == (143, [143, 4, 3, 1])
     assert f"{waiting} event(s) wait for on-call: the next run sends them, or auditor deliver" in ended.out
     assert f"on-call: {waiting} event(s) left: the run was interrupted; `auditor deliver` sends" in ended.last
     assert f"{waiting} event(s) delivered, nothing is left" in auditor("deliver").last
-    assert len(b"".join(receiver.bodies).splitlines()) == waiting
+    assert len(receiver.events) == waiting
 
 
 def test_a_signal_while_it_is_sent_ends_that_and_says_what_waits(
-    spawn: Spawn, night: Served, out: RunFolder, receiver: _Receiver
+    spawn: Spawn, night: Served, out: RunFolder, receiver: Receiver
 ) -> None:
     receiver.answers.clear()
     started = spawn("run", "-o", "out", "--region", REGIONS[0])
-    assert receiver.asked.wait(30)
+    assert receiver.reached.wait(30)
     began = time.monotonic()
     ended = started.ended_by(signal.SIGINT)
 
@@ -244,7 +206,7 @@ def test_a_signal_while_it_is_sent_ends_that_and_says_what_waits(
 
 
 def test_a_run_tells_of_what_waits_for_a_destination_that_is_named_no_more(
-    auditor: Auditor, night: Served, receiver: _Receiver
+    auditor: Auditor, night: Served, receiver: Receiver
 ) -> None:
     _fill(night.config.parent, "former")
     ended = auditor("run", "-o", "out", "--region", REGIONS[0])
@@ -252,4 +214,4 @@ def test_a_run_tells_of_what_waits_for_a_destination_that_is_named_no_more(
     assert line["left"].startswith("former: 2 event(s) left")
     assert "auditor deliver --drop former" in line["left"]
     assert ended.code == 1
-    assert receiver.bodies
+    assert receiver.events

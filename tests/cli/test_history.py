@@ -193,6 +193,19 @@ def test_an_account_is_retired_once_and_the_next_run_tells_of_it(told: Told) -> 
             ("history", "retire", "--account", ACCOUNT, "--by", " ", "--reason", "x"),
             "--by: is empty; say who, and why",
         ),
+        (("history", "--last", "9" * 30), "is not in the range 1<=x<=100000"),
+        (
+            ("diff", "", "latest"),
+            "run (empty): write at least 8 characters of its run_id, or latest or previous",
+        ),
+        (("diff", "run-1", "latest"), "run run-1: write at least 8 characters of its run_id"),
+        (("diff", "\udcffnowhere", "latest"), r"there is no run \udcffnowhere in the history"),
+        (("history", "show", "\udcff" * 9), r"there is no finding \udcff\udcff"),
+        (("history", "show", "%" * 9), "there is no finding %%%"),
+        (
+            ("history", "retire", "--account", "\udcff", "--by", "ops", "--reason", "x"),
+            r"account \udcff has no open finding",
+        ),
     ],
 )
 def test_what_is_not_there_is_refused_with_words(told: Told, arguments: tuple[str, ...], said: str) -> None:
@@ -201,6 +214,14 @@ def test_what_is_not_there_is_refused_with_words(told: Told, arguments: tuple[st
     assert ended.code == 2
     assert said in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_accounts_and_policies_of_no_finding_have_none(told: Told) -> None:
+    for option in ("--account", "--policy"):
+        assert told.json("history", "findings", option, "\udcff\x1b[2J") == {
+            "schema": "auditor.history.findings/1",
+            "findings": [],
+        }
 
 
 def test_without_a_history_in_the_configuration_the_way_to_one_is_told(

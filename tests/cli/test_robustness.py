@@ -85,6 +85,26 @@ def test_a_log_on_the_disk_that_fills_costs_the_log_and_not_the_run(
     assert len(out.coverage) == 4
 
 
+def test_a_history_that_its_disk_takes_no_more_of_costs_the_status_and_is_exit_4(
+    process: Process, serve: Serve, out: RunFolder
+) -> None:
+    served = serve()
+    served.config.write_text(served.config.read_text("utf-8") + "history: {}\n", "utf-8")
+    largest = 120_000  # bytes: its tables fit into its log, and its findings do not
+    ended = process(
+        "run",
+        "-o",
+        "out",
+        *QUIET,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest)),
+    )
+    assert (ended.code, "Traceback" in ended.err) == (4, False)
+    assert "auditor-history.sqlite3 could not be" in ended.last
+    assert len(out.findings) == len(served.estate.truth)
+    assert {finding["status"] for finding in out.findings} >= {"untracked"}
+    assert out.run["exit_conditions"][0] == 4
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_that_knows_fewer_letters_gets_escapes(
     process: Process, serve: Serve, encoding: str
@@ -270,3 +290,18 @@ def test_a_logger_of_botocore_that_was_made_loud_by_its_own_name_tells_no_secret
     serve(planted=0)
     ended = process("run", "-o", "out", program=(sys.executable, "-c", LOUD))
     assert "<SecretAccessKey>" not in ended.err
+
+
+# --- paths that are no UTF-8
+
+
+def test_folders_whose_names_are_no_utf8_are_folders_all_the_same(auditor: Auditor, serve: Serve) -> None:
+    served = serve(planted=2)
+    folder = Path(os.fsdecode(b"caf\xe9"))
+    folder.mkdir()
+    config = folder / "accounts.yaml"
+    config.write_text(served.config.read_text("utf-8") + "history: {}\n", "utf-8")
+    run = ("run", "-c", config, "-o", folder / "out", "-f", f"json={folder / 'report.json'}", *QUIET)
+    assert auditor(*run).code == 1
+    assert (folder / "report.json").exists()
+    assert json.loads(auditor("history", "-c", config, "--json").out)["runs"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 
 class Silence(Enum):
@@ -52,7 +52,7 @@ async def _request(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 @asynccontextmanager
 async def receiving(
-    answer: Callable[[Asked], bytes | Silence], tls: ssl.SSLContext | None = None
+    answer: Callable[[Asked], bytes | Silence | Awaitable[bytes]], tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[HttpReceiver]:
     receiver = HttpReceiver("")
     connections: set[asyncio.Task[None]] = set()
@@ -67,8 +67,10 @@ async def receiving(
                 said = answer(asked)
                 if said is Silence.HANG:
                     await asyncio.Event().wait()
-                if not isinstance(said, bytes):
+                if isinstance(said, Silence):
                     return
+                if not isinstance(said, bytes):
+                    said = await said
                 writer.write(said)
                 await writer.drain()
                 if b"Connection: close" in said:
@@ -95,3 +97,7 @@ def http(status: int, body: bytes = b"", *headers: str) -> bytes:
     """Return a whole answer."""
     lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+HAS_IT = http(200, b"", 'ETag: "d41d8cd98f00b204e9800998ecf8427e"')
+"""What S3 answers once it has an object."""

@@ -152,7 +152,7 @@ def test_a_run_is_a_scan_that_succeeded_where_all_was_looked_at(
     )
     assert (event["num_detections"], event["num_resolutions"], event["total"]) == (3, 1, 40)
     assert event["duration"] == 300_000
-    assert event["unmapped"]["run"]["scope"] == {"kind": "full"}
+    assert event["unmapped"]["run"]["scope"] == RECORD["scope"]
 
 
 def test_a_run_of_a_subset_says_so() -> None:

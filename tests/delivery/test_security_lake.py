@@ -28,7 +28,7 @@ from auditor.simulator.faults import Fault, FaultKind
 from tests.audit.conftest import Auditing
 from tests.delivery.conftest import REGION, Post, aws_environment, made
 from tests.delivery.parquet_pages import page_sizes
-from tests.delivery.receiver import Asked, http, receiving
+from tests.delivery.receiver import HAS_IT, Asked, http, receiving
 from tests.formats.made import EVERY_STATUS, HOSTILE_FINDING, LONG_FINDING, RUN, START
 from tests.formats.made import finding as found_by_hand
 from tests.formats.ocsf_schemas import VERSIONS, validate
@@ -277,7 +277,7 @@ async def test_runs_are_put_with_the_role_of_their_own_source(
 
     def answer(asked: Asked) -> bytes:
         if b"AssumeRole" not in asked.body:
-            return http(200)
+            return HAS_IT
         return http(
             200, given.format("RUNS" if b"Provider-auditor-run-" in asked.body else "FINDINGS").encode()
         )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
+import resource
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import pytest
 
-from auditor.delivery import Later, Limits, Refused, Taken, Undeliverable, run_event
+from auditor.delivery import DeadLetters, Later, Limits, Refused, Taken, Undeliverable, run_event
 from auditor.errors import SinkError
-from auditor.history import Event
+from auditor.history import Due, Event
 from tests.delivery.conftest import Fake, Post, findings, names, taken
 from tests.history.conftest import finding, record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from auditor.delivery import Receipt
-    from auditor.history import Due
 
 RUN = run_event({"schema": "auditor.run/1", "run_id": "run-1", **record(1)})
 
@@ -201,6 +203,33 @@ async def test_what_can_not_be_written_down_stays_in_the_outbox(post: Post) -> N
     assert (report.refused, report.left) == (0, 1)
     assert report.fault is not None
     assert "Is a directory" in report.fault
+
+
+async def test_a_dead_letter_that_was_cut_short_spoils_no_other(post: Post) -> None:
+    post.fill(findings(2))
+    post.dead.path.write_bytes(b'{"schema":"auditor.dead-let')
+
+    await post.send(Fake(answer=lambda batch: [Refused("no")] * len(batch)))
+
+    cut, *lines = post.dead.path.read_text("utf-8").splitlines()
+    assert cut == '{"schema":"auditor.dead-let'
+    assert [json.loads(line)["event"]["resource_name"] for line in lines] == names(1, 2)
+
+
+def test_letters_that_no_disk_takes_are_not_half_there(tmp_path: Path) -> None:
+    letters = DeadLetters(tmp_path)
+    due = Due(1, Event("e", "gap", b"{}"), "run-1", 0, None)
+    letters.write("siem", [(due, "no")], "now")
+    before = letters.path.read_bytes()
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 20, limit[1]))
+    try:
+        with pytest.raises(SinkError, match=r"dead-letter\.jsonl: File too large"):
+            letters.write("siem", [(due, "no")], "now")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+
+    assert letters.path.read_bytes() == before
 
 
 async def test_the_event_of_the_run_goes_last_even_after_what_is_tried_again(post: Post) -> None:

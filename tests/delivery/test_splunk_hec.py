@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.delivery import Later, Refused, Taken, run_event
+from auditor.errors import UsageError
 from auditor.history import Due, Event
 from tests.delivery.conftest import Post, made
 from tests.delivery.receiver import Asked, http, receiving
@@ -69,6 +70,13 @@ async def test_events_are_wrapped_as_the_collector_asks(post: Post) -> None:
     }
 
 
+@pytest.mark.parametrize("token", ["one\ntwo", "t\0ken", "tok\u20acn"])
+def test_a_token_that_no_header_may_hold_is_told_before_anything_is_sent(token: str) -> None:
+    with pytest.raises(UsageError, match="siem: the token is no text of one line in ASCII") as caught:
+        made("splunk-hec", {"token": token}, url="https://splunk.example.com")
+    assert token not in str(caught.value)
+
+
 async def test_an_event_in_ocsf_has_its_own_time(post: Post) -> None:
     post.fill([finding(1, observed_at="2026-11-25T01:00:00Z")])
     async with receiving(_collector) as receiver:
@@ -84,7 +92,7 @@ async def test_an_event_in_ocsf_has_its_own_time(post: Post) -> None:
 async def test_an_index_that_is_not_allowed_loses_nothing(post: Post) -> None:
     post.fill([finding(1)])
     async with receiving(_collector) as receiver:
-        report = await post.send(_splunk(receiver.url, index="other"), seconds=0.5)
+        report = await post.send(_splunk(receiver.url, index="other"), seconds=2)
 
     assert (report.taken, report.refused, report.left) == (0, 0, 1)
     assert report.fault is not None

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from auditor.delivery import Later, Refused, Taken
 from auditor.errors import UsageError
 from auditor.history import Due, Event
+from auditor.model import is_plain
 from tests.delivery.certificates import certificate_in, server_tls
 from tests.delivery.conftest import Post, findings, made
 from tests.delivery.receiver import Asked, Silence, http, receiving
@@ -106,7 +109,17 @@ async def test_a_redirect_is_not_followed() -> None:
 
 @pytest.mark.parametrize(
     ("said", "seconds"),
-    [("7", 7.0), ("0", 0.0), ("soon", None), ("-3", None), ("Tue, 01 Nov 1994 08:00:00 GMT", 0.0)],
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("soon", None),
+        ("-3", None),
+        ("Tue, 01 Nov 1994 08:00:00 GMT", 0.0),
+        ("9" * 400, math.inf),
+        ("Tue, 01 Nov 99999 08:00:00 GMT", None),
+        ("Tue, 01 Nov 1994 08:00:00 +99999999", None),
+        ("\u0663", None),
+    ],
 )
 async def test_a_pause_that_is_asked_for_is_read(said: str, seconds: float | None) -> None:
     receipt = await _answered(http(429, b"", f"Retry-After: {said}"))
@@ -124,6 +137,33 @@ async def test_a_pause_that_is_asked_for_by_its_end_is_read() -> None:
 @pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.2\r\n\r\n", b"\xff\xfe\0\0\r\n\r\n", Silence.CLOSE])
 async def test_what_is_no_answer_is_tried_again(said: bytes | Silence) -> None:
     assert isinstance(await _answered(said), Later)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(200, Taken), (500, Later)])
+async def test_no_more_is_read_of_an_answer_than_is_looked_at(status: int, kind: type[Receipt]) -> None:
+    # It never ends: the connection stays open, and the last chunk does not come.
+    chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+    said = b"HTTP/1.1 %d Said\r\nTransfer-Encoding: chunked\r\n\r\n" % status + chunk * 5
+    with anyio.fail_after(10):
+        assert isinstance(await _answered(said), kind)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        http(200, b"no gzip", "Content-Encoding: gzip"),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 7\r\n\r\nxxxxxxx",
+        b"HTTP/1.1 9999 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200_000,
+        b"HTTP/1.1 200 OK\r\nX: \0\x1b[2J\r\nContent-Length: 0\r\n\r\n",
+    ],
+    ids=["gzip", "chunks", "lengths", "status", "headers", "hostile"],
+)
+async def test_what_breaks_the_protocol_is_tried_again_and_shown_in_one_plain_line(said: bytes) -> None:
+    receipt = await _answered(said)
+    assert isinstance(receipt, Later)
+    assert is_plain(receipt.why)
 
 
 async def test_an_answer_that_is_cut_short_is_none() -> None:
@@ -146,7 +186,7 @@ async def test_a_receiver_that_is_not_there_is_told_of(post: Post) -> None:
     async with receiving(lambda _asked: http(200)) as gone:
         pass
 
-    report = await post.send(_webhook(gone.url), seconds=0.5)
+    report = await post.send(_webhook(gone.url), seconds=2)
 
     assert report.left == 1
     assert report.fault is not None

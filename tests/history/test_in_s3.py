@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import threading
 from contextlib import contextmanager
+from http import client as http_client
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +19,7 @@ from auditor.config import S3Store, SQLiteStore
 from auditor.errors import SinkError, UsageError
 from auditor.history.in_s3 import FILE, Fetched, fetch, put_back
 from auditor.model import Status
+from tests.delivery.receiver import Silence, http, receiving
 from tests.history.conftest import Night, Nights, arn, finding
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def _reset(host: str, port: int) -> None:
-    connection = http.client.HTTPConnection(host, port)
+    connection = http_client.HTTPConnection(host, port)
     connection.request("POST", "/moto-api/reset")
     connection.getresponse().read()
     connection.close()
@@ -143,6 +144,86 @@ async def test_a_bucket_that_goes_away_leaves_the_copy_to_the_user(s3: Any, tmp_
     assert Nights(fetched.store, 1).of(Night(found=[finding(1)])) is not None
 
 
+async def test_a_copy_that_is_kept_takes_no_other_files_place(s3: Any, tmp_path: Path) -> None:
+    fetched = await _fetch(tmp_path / "one")
+    Nights(fetched.store)(Night(found=[finding(1)]))
+    s3.delete_bucket(Bucket=STORE.bucket)
+    (tmp_path / FILE).write_bytes(b"a history of its own")
+
+    for number in (2, 3):
+        with pytest.raises(SinkError, match=rf"is kept in \S+/auditor-history\.{number}\.sqlite3"):
+            await _put_back(fetched, tmp_path)
+
+    assert (tmp_path / FILE).read_bytes() == b"a history of its own"
+    assert (tmp_path / "auditor-history.2.sqlite3").read_bytes() == fetched.store.path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        (b"", r"is an empty object; restore it, or delete it to begin a new history"),
+        (b"<html>not found</html>" * 99, r"\(its copy here\) is no history, or is damaged"),
+        (b"SQLite format 3\0" + b"\xff" * 9_000, r"\(its copy here\) is (?:no history, or is )?damaged"),
+    ],
+    ids=["empty", "a page", "damaged"],
+)
+async def test_an_object_that_is_no_history_is_refused_and_left_as_it_is(
+    s3: Any, tmp_path: Path, held: bytes, why: str
+) -> None:
+    s3.put_object(Bucket=STORE.bucket, Key=STORE.key, Body=held)
+
+    with pytest.raises(UsageError, match=rf"the history {STORE.name} {why}"):
+        await _night(tmp_path / "one", Night(), 1)
+
+    assert s3.get_object(Bucket=STORE.bucket, Key=STORE.key)["Body"].read() == held
+
+
+async def test_a_history_that_was_cut_short_is_refused(s3: Any, tmp_path: Path) -> None:
+    local = SQLiteStore(tmp_path / "local.sqlite3")
+    Nights(local)(Night(found=[finding(number) for number in range(50)]))
+    whole = local.path.read_bytes()
+    s3.put_object(Bucket=STORE.bucket, Key=STORE.key, Body=whole[: len(whole) // 2])
+
+    with pytest.raises(UsageError, match=rf"the history {STORE.name} \(its copy here\) is damaged"):
+        await _night(tmp_path / "one", Night(), 1)
+
+
+DENIED = (
+    b"<Error><Code>AccessDenied</Code><Message>no s3:GetObject &#x202e;%s</Message></Error>" % SECRET.encode()
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (http(403, DENIED), "access-denied: AccessDenied: no s3:GetObject"),
+        (
+            http(200, b"", "ETag: x", "Connection: close").replace(b"Length: 0", b"Length: 99"),
+            "network-error|bad-response",
+        ),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "network-error|bad-response"),
+        (Silence.HANG, "timeout"),
+    ],
+    ids=["denied", "cut short", "no HTTP", "hangs"],
+)
+async def test_an_s3_that_does_not_give_it_is_told_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: bytes | Silence, why: str
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLEEXAMPLE00")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    monkeypatch.setattr("auditor.aws.objects._TRIES", 1)
+    async with receiving(lambda _asked: said) as receiver:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_S3", receiver.url)
+        with pytest.raises(
+            UsageError, match=f"the history {STORE.name} can't be fetched: (?:{why})"
+        ) as caught:
+            async with open_objects(request_timeout=0.5, allow_http=False) as objects:
+                await fetch(objects, STORE, _made(tmp_path / "one"))
+
+    assert SECRET not in str(caught.value)
+    assert "\u202e" not in str(caught.value)
+
+
 async def test_plain_http_to_another_machine_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,7 +286,7 @@ def _losing_the_first_answer(server: str) -> Iterator[tuple[str, list[int]]]:
 
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            onward = http.client.HTTPConnection(to.hostname or "", to.port)
+            onward = http_client.HTTPConnection(to.hostname or "", to.port)
             onward.request(self.command, self.path, body, dict(self.headers))
             answer = onward.getresponse()
             content = answer.read()

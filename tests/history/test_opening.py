@@ -18,9 +18,10 @@ from sqlalchemy import text
 
 from auditor.config import PostgreSQLStore, SQLiteStore
 from auditor.errors import SinkError, UsageError
-from auditor.history import migrations
+from auditor.history import Destination, migrations
 from auditor.history.opening import opened as opened_store
 from auditor.history.opening import opened_to_read
+from auditor.history.reading import run_lines
 from auditor.history.tables import HEAD, VERSION_TABLE, metadata
 from tests.history.conftest import Night, Nights, finding, opened
 
@@ -73,6 +74,37 @@ def test_tables_of_somebody_else_are_not_taken_for_a_history(store: SQLiteStore)
         _open(store)
 
 
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(store: SQLiteStore) -> None:
+    with sqlite3.connect(store.path) as database:
+        database.execute("CREATE TABLE bookmarks (url TEXT)")
+    database.close()
+    before = store.path.read_bytes()
+
+    for use in (lambda: _open(store), lambda: opened_to_read(store).__enter__()):
+        with pytest.raises(
+            UsageError, match=r"tables that are not the auditor's \(bookmarks\); name another"
+        ):
+            use()
+
+    assert store.path.read_bytes() == before
+
+
+def test_an_empty_file_is_a_history_that_is_yet_to_begin(nights: Nights, store: SQLiteStore) -> None:
+    store.path.touch()
+
+    assert len(nights(Night(found=[finding()]))) == 1
+
+
+def test_a_history_without_one_of_its_tables_is_refused(nights: Nights, store: SQLiteStore) -> None:
+    nights(Night(found=[finding()]))
+    with sqlite3.connect(store.path) as database:
+        database.execute("DROP TABLE outbox")
+    database.close()
+
+    with pytest.raises(UsageError, match="is damaged: it has no table outbox; restore it from a copy"):
+        _open(store)
+
+
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(store: SQLiteStore) -> None:
     store.path.write_bytes(b"not a database, but a text of some length" * 100)
 
@@ -88,8 +120,61 @@ def test_a_damaged_file_fails_with_words(nights: Nights, store: SQLiteStore) -> 
     whole[4096 * 2 :] = b"\xff" * (len(whole) - 4096 * 2)
     store.path.write_bytes(whole)
 
-    with pytest.raises((UsageError, SinkError), match="is damaged; restore it from a copy"):
+    with pytest.raises(UsageError, match="is damaged; restore it from a copy"):
         nights(Night())
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE findings SET status = 'nwe'",
+        "UPDATE findings SET status = 'resolved', unsaid = 1, resolution = 'gone', why = ''",
+        "UPDATE documents SET body = x'7b'",
+        """UPDATE documents SET body = CAST('{"waiver":null}' AS BLOB)""",
+        "DELETE FROM documents",
+    ],
+)
+def test_values_that_no_run_has_written_are_damage_and_nothing_is_told_from_them(
+    nights: Nights, store: SQLiteStore, damage: str
+) -> None:
+    siem = Destination("siem")
+    nights(Night(found=[finding()], destinations=(siem,)))
+    with sqlite3.connect(store.path) as database:
+        database.execute(damage)
+    database.close()
+
+    def night() -> None:
+        with opened(store) as history:
+            run = history.begin(nights.begun(Night(), 2))
+            for _ in run.conclude(Night().look()):
+                pass
+            run.see([finding()])
+            history.outbox.pending("siem", 1, now=0.0)
+
+    with pytest.raises(SinkError, match="is damaged; restore it from a copy"):
+        night()
+
+
+def test_what_is_read_of_a_damaged_history_is_refused(nights: Nights, store: SQLiteStore) -> None:
+    nights(Night(found=[finding()]))
+    with sqlite3.connect(store.path) as database:
+        database.execute("UPDATE runs SET targets = '{'")
+    database.close()
+
+    with pytest.raises(UsageError, match="is damaged"), opened_to_read(store) as history:
+        run_lines(history.database, 1)
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "loop", "a-file/h"])
+def test_what_can_be_no_file_is_refused_by_readers_too(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "a-file").touch()
+
+    with (
+        pytest.raises(UsageError, match="can't be opened; look whether it is a file"),
+        opened_to_read(SQLiteStore(tmp_path / name)),
+    ):
+        pass
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

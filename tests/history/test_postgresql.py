@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -79,6 +80,56 @@ def test_a_wrong_password_is_told_and_not_shown(postgresql_store: PostgreSQLStor
         pass
 
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (("/history", "/nowhere"), 'database "nowhere" does not exist'),
+        (("auditor:", "nobody:"), 'password authentication failed for user "nobody"'),
+        (("127.0.0.1", "no-such-host.invalid"), "failed to resolve host"),
+        (("/history", "/history?sslmode=require"), "server does not support SSL"),
+        (("/history", "/history?nonsense=1"), 'invalid connection option "nonsense"'),
+        (("/history", "/history?options=-cdefault_transaction_read_only=on"), "in a read-only transaction"),
+    ],
+)
+def test_a_server_that_does_not_let_one_in_is_told_in_one_line(
+    postgresql_store: PostgreSQLStore, change: tuple[str, str], why: str
+) -> None:
+    store = PostgreSQLStore(postgresql_store.url.replace(*change), postgresql_store.name)
+
+    with pytest.raises(UsageError) as caught, opened(store):
+        pass
+
+    said = str(caught.value)
+    assert said.startswith(f"the history {postgresql_store.name} can't be used: ")
+    assert why in said
+    assert said.endswith("; mend that, and run again")
+    assert ("\n" in said, PASSWORD in said) == (False, False)
+
+
+def test_a_table_that_another_has_locked_fails_in_time(
+    postgresql_store: PostgreSQLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nights = Nights(postgresql_store)
+    nights(Night(found=[finding(1)]))
+    monkeypatch.setattr("auditor.history.postgresql._BUSY_MS", 50)
+    with psycopg.connect(postgresql_store.url) as other:
+        other.execute("LOCK TABLE findings IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(UsageError, match="canceling statement due to lock timeout"):
+            nights(Night())
+
+
+def test_a_connection_that_is_ended_by_somebody_ends_the_history(postgresql_store: PostgreSQLStore) -> None:
+    nights = Nights(postgresql_store)
+    with opened(postgresql_store) as history:
+        run = history.begin(nights.begun(Night(), 1))
+        with psycopg.connect(postgresql_store.url, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'auditor %'"
+            )
+        with pytest.raises(SinkError, match="went away: terminating connection due to administrator command"):
+            run.see([finding(1)])
 
 
 def test_a_database_without_a_history_has_nothing_to_read(postgresql_store: PostgreSQLStore) -> None:

@@ -20,7 +20,7 @@ _json_option = click.option("--json", "as_json", is_flag=True, help="Print a JSO
 @_json_option
 @click.option(
     "--last",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 100_000),
     default=20,
     show_default=True,
     help="How many runs are shown, the newest first.",

@@ -103,7 +103,7 @@ def _outbox() -> None:
     op.create_table(
         "events",
         sa.Column("position", _ID, primary_key=True, autoincrement=False),
-        sa.Column("event_id", sa.Text, nullable=False, unique=True),
+        sa.Column("event_id", sa.Text, nullable=False),
         sa.Column("finding_id", sa.Text),
         sa.Column("run_id", sa.Text, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
