@@ -157,7 +157,8 @@ class Keeper:
             path = self._run.folder / name
             if path.is_file():
                 lines = LineDigests(path)
-                files.add_packed(LINES, b"".join(written(name, lines)))
+                for part in written(name, lines):
+                    files.add_packed(LINES, part)
                 self._digests[name] = lines.whole
         files.sync()
         files.close()

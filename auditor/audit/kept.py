@@ -14,7 +14,7 @@ import orjson
 from auditor import __version__
 from auditor.config import settings_digest
 from auditor.evidence.canaries import holds_secret
-from auditor.evidence.layout import CONFIGURATION, ENVIRONMENT, POLICIES
+from auditor.evidence.layout import CONFIGURATION, ENVIRONMENT, NEEDS, POLICIES
 from auditor.policies import built_in
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def _environment(run: Run, ready: Ready) -> dict[str, Any]:
 def _packages() -> Iterator[tuple[str, str]]:
     """Yield what the auditor rests on that is installed, each with its version."""
     named = {match[0] for each in requires("auditor") or () if (match := _NAME.match(each))}
-    for name in sorted({*named, "botocore"}):
+    for name in sorted({*named, "botocore", *NEEDS}):
         try:
             yield name, version(name)
         except PackageNotFoundError:

@@ -118,7 +118,8 @@ class Hearing:
     ) -> None:
         if self._before is not None:
             _HEARING.reset(self._before)
-        response = self._response
+        # Let go of: a connection that was opened meanwhile holds on to the context that it was opened in.
+        response, self._response = self._response, None
         status = request_id = None
         body: bytes | None = b""
         if response is not None:

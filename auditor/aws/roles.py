@@ -41,7 +41,6 @@ CHAINED_LIMIT = 3600
 _SHORTEST = 900
 """Seconds that a session lasts at the least (STS API reference, AssumeRole)."""
 
-
 _OF_THE_BASE = frozenset({Reason.EXPIRED_CREDENTIALS, Reason.CLOCK_SKEW})
 """Refusals that speak of the base credentials or this machine's clock; all others speak of the role."""
 

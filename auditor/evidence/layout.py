@@ -34,7 +34,8 @@ GATHERED = 256 * 1024
 PACK_ENDS_AT = 256 * 1024 * 1024
 """Bytes, compressed, from which on the next frame begins another pack."""
 
-_NEEDS = ("zstandard", "securesystemslib", "cryptography")
+NEEDS = ("zstandard", "securesystemslib", "cryptography")
+"""What the extra installs."""
 
 
 PACK_NAMED = re.compile(r"answers-[0-9]{5,}\.zst")
@@ -51,7 +52,7 @@ def check_installed(asked: str) -> None:
     :param asked: what needs it.
     :raises UsageError: where it is not.
     """
-    missing = [name for name in _NEEDS if find_spec(name) is None]
+    missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
         are = "is" if len(missing) == 1 else "are"
         raise UsageError(

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_AT_ONCE = 1000
+_AT_ONCE = 2000
+"""Lines that are told of in one."""
 
 
 class LineDigests:

@@ -228,6 +228,7 @@ class Files:
         self._folder = folder
         self._open: dict[str, Any] = {}
         self._digests: dict[str, Any] = {}
+        self._compressor = zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True)
         self._file(INDEX)
 
     def write(self, parts: Mapping[str, bytes | bytearray]) -> None:
@@ -237,7 +238,7 @@ class Files:
 
     def add_packed(self, name: str, data: bytes) -> None:
         """Add to a file, as a frame of its own."""
-        self.add(name, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(data))
+        self.add(name, self._compressor.compress(data))
 
     def moved(self, folder: Path) -> None:
         """Take note that the folder is another: packs that are begun go there."""

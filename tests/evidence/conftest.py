@@ -80,10 +80,11 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 
 
 def _recording(folder: Path, monkeypatch: pytest.MonkeyPatch, clean_up: ExitStack) -> Record:
-    def run(
+    def run(  # noqa: PLR0913 -- all that a night may differ in
         *faults: Fault,
         estate: Estate | None = None,
         extra: str = "",
+        text: str | None = None,
         options: EvidenceOptions | None = None,
         change: Callable[[bytes, dict[str, str]], bytes] | None = None,
         into: str = "run",
@@ -95,7 +96,7 @@ def _recording(folder: Path, monkeypatch: pytest.MonkeyPatch, clean_up: ExitStac
         for name, value in (running.environ | {"AWS_ENDPOINT_URL": passing.url}).items():
             monkeypatch.setenv(name, value)
         path = folder / "accounts.yaml"
-        path.write_text(estate.accounts_yaml() + extra, "utf-8")
+        path.write_text(estate.accounts_yaml() + extra if text is None else text, "utf-8")
         config = auditor.load_config(path)
         asked = auditor.RunOptions(
             folder=folder / into, evidence=options or EvidenceOptions(), min_coverage=0, **how

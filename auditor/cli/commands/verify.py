@@ -29,7 +29,8 @@ def command(folder: Path, key: Path | None, after: tuple[Path, ...], *, allow_un
     """Verify that the evidence of the run in DIR is what was recorded, without a call to anyone.
 
     Held against each other: the signature and the key, every file and its digest, the ledger and the answers, each
-    answer and the ones before it, and the findings and what follows from the answers. What is wrong is told on standard output, a line for each thing.
+    answer and the ones before it, and the findings and what follows from the answers. What is wrong is told on
+    standard output, a line for each thing.
 
     Exits 0 where all is well, 1 where anything is wrong, 2 where there is nothing to verify.
     """
