@@ -76,8 +76,6 @@ class PageReader(Paging):
         # with the identity of every record that it has seen.
         retrying = Retrying(self._slot, self._before_retry)
         credentials = await self._roles.credentials(account, self._slot)
-        # Made for each page: kept, the two would hold each other, and all that was seen, until a collection.
-        retrying = Retrying(self._slot, self._before_retry)
         try:
             answer = await retrying(self._ask, credentials, arguments, token)
         except CallFailed as failed:
