@@ -73,8 +73,6 @@ class PageReader(Paging):
         account = self._target.account
         self._attempt = 0
         credentials = await self._roles.credentials(account, self._slot)
-        # Made for each page: kept, the two would hold each other, and all that was seen, until a collection.
-        retrying = Retrying(self._slot, self._before_retry)
         try:
             answer = await retrying(self._ask, credentials, arguments, token)
         except CallFailed as failed:

@@ -135,7 +135,7 @@ USAGE = [
         ["--fail-on", "new:high"],
         "--fail-on new:high: without a history nothing tells what is new; add history",
     ),
-    (["--polcy", "x"], "No such option '--polcy'. Did you mean '--policy'?"),
+    (["--polcy", "x"], "No such option '--polcy'. (Did you mean one of: '--otel', '--policy'?)"),
     (["--log-level", "loud"], "Invalid value for '--log-level': 'loud' is not one of 'debug', 'info'"),
     (["extra"], "Got unexpected extra argument (extra)"),
 ]

@@ -71,7 +71,9 @@ def command(  # noqa: PLR0913 -- each is an option
       0  everything was judged
       1  the evidence is damaged, or is not what its manifest names
       2  usage or configuration
-      3  records could not be judged, or targets were not read to their end
+      3  records could not be judged, or targets were not read to their end: as in
+         the run, or since the evidence does not have them
+      4  the findings could not be written
     """  # noqa: D301 -- \b keeps click from filling the lines
     import anyio
 
