@@ -72,6 +72,9 @@ class PageReader(Paging):
     ) -> tuple[list[Any], str | None]:
         account = self._target.account
         self._attempt = 0
+        # Made for each page, and kept by none: it holds this reader, which would wait for the garbage collector then,
+        # with the identity of every record that it has seen.
+        retrying = Retrying(self._slot, self._before_retry)
         credentials = await self._roles.credentials(account, self._slot)
         try:
             answer = await retrying(self._ask, credentials, arguments, token)
