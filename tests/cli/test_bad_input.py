@@ -249,3 +249,10 @@ def test_bad_input_is_told_the_same_way_by_the_real_process(process: Process, un
         "auditor: accounts.yaml:5: unknown key 'nmae'; write name, or remove it",
         "auditor: exit 2: 1 problem in the configuration; nothing was audited",
     ]
+
+
+def test_a_destination_that_can_not_be_sent_to_is_told_by_check_too(auditor: Auditor, tmp_path: Path) -> None:
+    config = tmp_path / "accounts.yaml"
+    head = 'version: 1\ndefaults: {role_name: R}\naccounts: [{id: "111122223333"}]\nhistory: {}\n'
+    config.write_text(f"{head}destinations: {{siem: {{type: file, path: {tmp_path}}}}}\n", "utf-8")
+    assert_refused(auditor("check", "-c", config), f"destination siem: path {tmp_path} is a folder")

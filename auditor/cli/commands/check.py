@@ -24,6 +24,8 @@ def command(config_path: Path, *, schema: bool) -> int:
     """Validate a configuration without a call to AWS: exit 0 if it is valid, 2 with every problem in it if not."""
     from datetime import UTC, datetime
 
+    from auditor.audit.start import judged_policies
+    from auditor.delivery import make_destinations
     from auditor.library import config_schema, load_config
     from auditor.model import shown
     from auditor.policies import catalogue_of, sources_of
@@ -33,6 +35,9 @@ def command(config_path: Path, *, schema: bool) -> int:
         click.echo(json.dumps(config_schema(), indent=2))
         return 0
     config = load_config(config_path)
+    policies = judged_policies(config, catalogue_of(config.policies), config.policies)
+    # Looked at as before a run, and let go of: where events may go over plain http is the run's to say.
+    make_destinations(config.destinations, allow_http=True, policies=policies)
     places = sum(len(account.regions) for account in config.accounts)
     enabled = {policy_id: settings for policy_id, settings in config.policies.items() if settings.enabled}
     targets = places * len(sources_of(catalogue_of(config.policies), enabled)) if enabled else 0
