@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import resource
 import sqlite3
 import sys
@@ -133,6 +134,8 @@ def _keep_rows(folder: Path) -> None:
     reader = sqlite3.connect(folder / "history.sqlite3")
     reader.execute("VACUUM INTO ?", (str(folder / "rows.sqlite3"),))
     reader.close()
+    with (folder / "rows.sqlite3").open("rb") as copy:
+        os.fsync(copy.fileno())  # or the disk would be at it still while the events are sent
 
 
 def _bare(folder: Path) -> dict[str, Any]:

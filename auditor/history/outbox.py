@@ -15,7 +15,7 @@ from auditor.history.tables import events, outbox
 from auditor.model import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection
@@ -112,6 +112,8 @@ class Outbox:
         self._transaction = transaction
         self._tried: dict[str, bool] = {}
         """Whether something of a destination was tried in vain."""
+        self._began: dict[str, str | None] = {}
+        """Run → when it began, as RFC 3339; None where the history does not know it."""
 
     def pending(self, destination: str, limit: int, *, now: float, after: int = 0) -> list[Due]:
         """Return what is to be sent to a destination now, in the order of its positions, from beyond `after`.
@@ -127,7 +129,17 @@ class Outbox:
                 self._tried[destination] = connection.scalar(statements.TRIED, told) is not None
             # Where nothing was, nothing is looked for that could hold up another.
             statement = statements.PENDING_BUT_HELD if self._tried[destination] else statements.PENDING
-            return [_of_row(row) for row in connection.execute(statement, told)]
+            rows = connection.execute(statement, told).all()
+            self._look_up_runs(connection, {row.run_id for row in rows})
+            return [_of_row(row, self._began) for row in rows]
+
+    def _look_up_runs(self, connection: Connection, ids: set[str]) -> None:
+        """Look up when these runs began: few, of which a join would look up each for every row."""
+        if unknown := sorted(ids - self._began.keys()):
+            self._began |= dict.fromkeys(unknown)
+            self._began |= {
+                row.run_id: row.started_at for row in connection.execute(statements.BEGAN, {"ids": unknown})
+            }
 
     def left(self) -> dict[str, int]:
         """Return how many events each destination has not taken yet."""
@@ -154,13 +166,13 @@ class Outbox:
             write(connection, statements.POSTPONED, [told | each for each in _ranges(positions)])
 
 
-def _of_row(row: Sequence[Any]) -> Due:
-    position, event_id, finding_id, run_id, kind, body, attempts, last_error, document, said_at = row
+def _of_row(row: Sequence[Any], began: Mapping[str, str | None]) -> Due:
+    position, event_id, finding_id, run_id, kind, body, attempts, last_error, document = row
     body = document if body is None else body
     if body is None:
         raise Damaged("an event without a body")
     event = Event(event_id, kind, body, finding_id)
-    return Due(position, event, run_id, attempts, last_error, said_at)
+    return Due(position, event, run_id, attempts, last_error, began[run_id])
 
 
 def _take_out(connection: Connection, destination: str, positions: Collection[int]) -> None:

@@ -125,10 +125,8 @@ PENDING = (
         outbox.c.attempts,
         outbox.c.last_error,
         documents.c.body.label("document"),
-        runs.c.started_at,
     )
     .join(outbox, outbox.c.position == events.c.position)
-    .outerjoin(runs, runs.c.run_id == events.c.run_id)
     .outerjoin(findings, and_(findings.c.finding_id == events.c.finding_id, events.c.body.is_(None)))
     .outerjoin(documents, documents.c.finding == findings.c.id)
     .where(
@@ -139,6 +137,8 @@ PENDING = (
     .order_by(outbox.c.position)
     .limit(bindparam("most"))
 )
+
+BEGAN = select(runs.c.run_id, runs.c.started_at).where(runs.c.run_id.in_(bindparam("ids", expanding=True)))
 
 # Told once for all rows: to look for each row among those before it takes hours where a destination was long away.
 _left = outbox.alias()
