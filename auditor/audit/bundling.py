@@ -119,7 +119,7 @@ class Bundle:
         yield from made.tail(self._coverage(), self._run)
 
     def _controls(self) -> bytes:
-        controls = Controls(self._settings)
+        controls = Controls(self._settings, is_subset=self._start.is_subset)
         for batch in self._findings():
             controls.found(batch)
         for line in self._coverage():

@@ -89,7 +89,10 @@ def test_the_tables_say_what_the_run_says_and_no_gap_is_a_pass(record: Record, t
     for row in controls:
         told = [each for each in found if each["policy"] == row["policy"]]
         assert int(row["findings"]) == len(told)
-        counted = sum(int(row[f"places_{each}"]) for each in ("passed", "with_findings", "not_seen"))
+        counted = sum(
+            int(row[f"places_{each}"])
+            for each in ("passed", "with_findings", "not_seen", "with_nothing_to_read")
+        )
         assert counted == len(places)
         if row["policy"] == "unencrypted-export":
             assert int(row["places_not_seen"]) + int(row["places_with_findings"]) > 0
