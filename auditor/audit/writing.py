@@ -236,7 +236,7 @@ class Writer:
             try:
                 for part in parts:
                     output.write(part)
-            except Exception:
+            except Exception:  # whatever it is: nothing half is left, and it goes on to whoever tells of it
                 output.abandon()
                 raise
             output.finish()

@@ -161,7 +161,7 @@ class Telemetry:
             return
         try:
             act(*arguments)
-        except Exception:
+        except Exception:  # a bug in what tells of a run must not end it; it is said, with its traceback
             self._has_bug = True
             log.exception("internal error: a bug of the auditor; telemetry tells no more of this run")
 
