@@ -40,7 +40,7 @@ Words = Annotated[str, StringConstraints(strip_whitespace=True), Field(pattern=r
 
 class _Acceptance(BaseModel):
     # Strict: a number is no text.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     account: AccountPattern | None = Field(
         default=None, description="The account, by its twelve digits, or a pattern of them."

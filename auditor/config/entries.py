@@ -77,7 +77,7 @@ TagValues = Annotated[list[TagValue], Field(min_length=1)]
 
 class _Entry(BaseModel):
     # Strict: true is no number, and a number no text.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class AccountSettings(_Entry):

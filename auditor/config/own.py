@@ -31,7 +31,7 @@ Words = Annotated[str, Field(min_length=1, max_length=2_000)]
 class ControlSettings(BaseModel):
     """A control of a framework that the policy may be cited for."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     framework: Words = Field(description="Such as NIST SP 800-53 r5.")
     id: Words = Field(description="Such as CM-8.")

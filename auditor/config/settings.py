@@ -17,7 +17,7 @@ class PolicySettings(BaseModel):
     """The settings that every policy has; a policy's own class adds to these, and gives its severity."""
 
     # Strict, or pydantic would take true for 1 and "640" for 640, which the JSON Schema refuses.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
 
     enabled: bool = Field(default=True, description="false switches the policy off.")
     severity: Severity = Field(
@@ -38,7 +38,7 @@ class PolicySettings(BaseModel):
 class Limits(BaseModel):
     """How much a run may take; the command line can override it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
     concurrency: Annotated[int, Field(ge=1, le=MOST_CONCURRENT)] = Field(
         default=64, description="Requests in flight over the whole run, 1 to 1024."
@@ -60,7 +60,7 @@ class DestinationSettings(BaseModel):
 
     optional_secrets: ClassVar[frozenset[str]] = frozenset()
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True, allow_inf_nan=False)
 
     type: str = Field(description="What kind of destination it is.")
     send: Literal["all", "changes"] = Field(
