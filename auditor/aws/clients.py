@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 import anyio
 from aiobotocore.config import AioConfig
@@ -26,8 +26,9 @@ from botocore.exceptions import BotoCoreError
 
 from auditor import __version__
 from auditor.aws.connections import Connections
+from auditor.aws.endpoints import Endpoints
+from auditor.aws.exchanging import Exchange
 from auditor.aws.models import LOADER
-from auditor.aws.parsing import ParserFactory
 from auditor.errors import CredentialsError, UsageError
 from auditor.model import is_loopback, shown
 
@@ -46,18 +47,11 @@ _HOME_REGION = "us-east-1"
 """Where STS is called when the environment names no Region."""
 
 _IDLE_HOOKS = (
-    ("before-parameter-build", handlers.generate_idempotent_uuid),
-    ("before-parameter-build", handlers._handle_request_validation_mode_member),  # type: ignore[attr-defined]  # noqa: SLF001 -- missing in its stubs; it is pinned
-    ("before-call", handlers.add_recursion_detection_header),
-    ("before-call", handlers.inject_api_version_header_if_needed),
-    ("request-created", handlers.add_retry_headers),
+    handlers.generate_idempotent_uuid,
+    handlers._handle_request_validation_mode_member,  # type: ignore[attr-defined]  # noqa: SLF001 -- missing in its stubs; it is pinned
 )
-"""What botocore hooks into every call for other services, for functions of Lambda, and to tell of its own retries."""
+"""What botocore hooks into every call for other services."""
 
-_QUERY = ("query", "ec2")
-"""The protocols whose requests are forms."""
-_NEEDS_NO_QUOTING = re.compile("[A-Za-z0-9._-]+").fullmatch
-"""Says of a value that a form holds it as it is (RFC 3986, "Unreserved Characters")."""
 _AWS_HOSTS = (".amazonaws.com", ".api.aws")
 """The DNS suffixes of partition aws, the second for dual stack (botocore's partitions)."""
 
@@ -162,7 +156,6 @@ async def open_shared(  # noqa: PLR0913 -- as above
     """Open a client for STS and for each of these services; parameters and errors as above."""
     quiet_botocore()
     session: Any = AioSession()  # Any: its stubs know clients by literal names alone
-    session.register_component("response_parser_factory", ParserFactory())
     session.register_component("data_loader", LOADER)
     # A session token of STS's global endpoint is refused by opt-in Regions, with the very error that a Region gives
     # which is not enabled (IAM user guide, "Manage AWS STS in an AWS Region").
@@ -192,12 +185,10 @@ async def open_shared(  # noqa: PLR0913 -- as above
         except (BotoCoreError, ValueError) as error:
             raise UsageError(f"the AWS environment can't be used: {without_password(str(error))}") from None
         overrides = overrides_of(clients, allow_http=allow_http)
-        for service, client in clients.items():
-            _leave_out_idle_hooks(client.meta.events, service)
+        for client in clients.values():
+            _speed_up(client)
             client.meta.events.register("provide-client-params", _choose_caller)
             client.meta.events.register("before-endpoint-resolution", _choose_region)
-            if client.meta.service_model.protocol in _QUERY:
-                client.meta.events.register("before-call", _write_form)
         yield SharedClients(clients, overrides, secrets)
 
 
@@ -209,29 +200,18 @@ def _choose_caller(params: dict[str, Any], context: dict[str, Any], **_: object)
     return {name: value for name, value in params.items() if name != CALL_AS}
 
 
-def _leave_out_idle_hooks(events: Any, service: str) -> None:
-    """Take out what botocore calls at each request only to find that there is nothing to do."""
-    # Its own retry layer, to be told that one try was enough.
-    events.unregister(f"needs-retry.{service}", unique_id=f"retry-config-{service}")
-    for event, hook in _IDLE_HOOKS:
-        events.unregister(event, hook)
+def _speed_up(client: Any) -> None:
+    """Let a client do only what is needed here. Its parts are private to botocore, which is pinned."""
+    for hook in _IDLE_HOOKS:
+        client.meta.events.unregister("before-parameter-build", hook)
+    client._ruleset_resolver = Endpoints(client._ruleset_resolver)  # noqa: SLF001
+    exchange = Exchange(client._endpoint.http_session, client.meta.service_model.protocol)  # noqa: SLF001
+    client.meta.events.register_first("before-call", exchange)
 
 
 def _choose_region(builtins: dict[str, Any], context: dict[str, Any], **_: object) -> None:
     if "signing" in context:
         builtins["AWS::Region"] = context["signing"]["region"]
-
-
-def _write_form(params: dict[str, Any], **_: object) -> None:
-    """Write the form of a Query call once; botocore would for its signature, and again for its sending."""
-    form = params["body"]
-    if isinstance(form, dict):
-        # Its names are those of AWS's parameters, and need no quoting; nor do ids, of which there may be hundreds.
-        written = [
-            f"{name}={value if _NEEDS_NO_QUOTING(text := str(value)) else quote_plus(text)}"
-            for name, value in form.items()
-        ]
-        params["body"] = "&".join(written).encode()
 
 
 def quiet_botocore() -> None:

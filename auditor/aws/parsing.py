@@ -15,7 +15,6 @@ from aiobotocore.parsers import (
     AioJSONParser,
     AioQueryParser,
     AioResponseParser,
-    AioResponseParserFactory,
     AioRestJSONParser,
 )
 
@@ -115,15 +114,7 @@ async def _by_botocore(parsing: Awaitable[dict[str, Any]], status: int) -> dict[
     return parsed
 
 
-class ParserFactory(AioResponseParserFactory):
-    """Gives each protocol its parser, and botocore's own to those that are not called here."""
-
-    def create_parser(self, protocol_name: str) -> Any:
-        """Return a parser for the protocol."""
-        return _PARSERS.get(protocol_name) or super().create_parser(protocol_name)
-
-
-_PARSERS: dict[str, AioResponseParser] = {
+PARSERS: dict[str, AioResponseParser] = {
     "json": JSONParser(),
     "query": QueryParser(),
     "ec2": EC2Parser(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 from aiobotocore.awsrequest import AioAWSResponse
+from aiobotocore.httpsession import AIOHTTPSession
 from botocore.compat import HTTPHeaders
 from structlog.testing import capture_logs
 
@@ -159,13 +160,13 @@ async def test_the_regional_sts_is_called_whatever_the_environment_says(
         monkeypatch.setenv(name, value)
     sent: list[tuple[str, str]] = []
 
-    def answer(request: Any, **_: object) -> AioAWSResponse:
-        sent.append((request.url, request.headers["Authorization"].decode()))
+    async def answer(_: object, request: Any) -> AioAWSResponse:
+        sent.append((request.url, request.headers["Authorization"]))
         return AioAWSResponse(request.url, 403, HTTPHeaders(), _Body())
 
     session = SessionCredentials("ASIAEXAMPLEEXAMPLE00", "secret", "token")
     async with open_clients(concurrency=1, request_timeout=1, allow_http=False) as clients:
-        clients.sts.meta.events.register("before-send", answer)
+        monkeypatch.setattr(AIOHTTPSession, "send", answer)
         for how in ({}, {CALL_AS: CallAs(session, clients.sts.meta.region_name)}):
             with pytest.raises(clients.sts.exceptions.ClientError):
                 await clients.sts.get_caller_identity(**how)
@@ -190,16 +191,14 @@ async def test_each_call_is_signed_and_sent_for_its_own_account_and_region(
         monkeypatch.setenv(name, value)
     sent: list[tuple[str, str, str]] = []
 
-    def answer(request: Any, **_: object) -> AioAWSResponse:
+    async def answer(_: object, request: Any) -> AioAWSResponse:
         headers = request.headers
-        sent.append(
-            (request.url, headers["Authorization"].decode(), headers["X-Amz-Security-Token"].decode())
-        )
+        sent.append((request.url, headers["Authorization"], headers["X-Amz-Security-Token"]))
         return AioAWSResponse(request.url, 400, HTTPHeaders(), _Body())
 
     calls = [(f"ASIA{n:016}", region) for n in range(3) for region in ("us-east-1", "eu-south-2")]
     async with open_clients(concurrency=1, request_timeout=1, allow_http=False) as clients:
-        clients.lightsail.meta.events.register("before-send", answer)
+        monkeypatch.setattr(AIOHTTPSession, "send", answer)
         for key, region in calls:
             asked = {CALL_AS: CallAs(SessionCredentials(key, "secret", f"token of {key}"), region)}
             with pytest.raises(clients.lightsail.exceptions.ClientError):
