@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.model import EXPORT_RECORDS
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class Read:
     """What a candidate says that it read."""
 
-    pages: int
-    records: int
+    pages: int | None
+    records: int | None
     findings: int | None
-    """None where it looks for none."""
+    """None where it says nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +39,11 @@ class Candidate:
     """From the workload, the server's URL and an empty folder."""
     read: Callable[[str, Path], Read]
     """From what it wrote to standard output and to the folder."""
-    assumes_roles: bool = True
+    roles: Callable[[Workload], int] = lambda workload: workload.accounts
+    """How often it is to assume a role."""
 
 
-def _script(name: str, module: str, *words: str, assumes_roles: bool = True) -> Candidate:
+def _script(name: str, module: str, *words: str) -> Candidate:
     def command(workload: Workload, url: str, _: Path) -> list[str]:
         return [sys.executable, "-m", module, url, str(workload.accounts), str(workload.regions), *words]
 
@@ -50,7 +51,7 @@ def _script(name: str, module: str, *words: str, assumes_roles: bool = True) -> 
         told = json.loads(stdout)
         return Read(told["pages"], told["records"], None)
 
-    return Candidate(name, command, read, assumes_roles)
+    return Candidate(name, command, read)
 
 
 def audit_command(
@@ -118,4 +119,4 @@ FLOOR = _script("floor: aiohttp, SigV4, orjson", "bench.floor")
 FLOOR_JOINED = _script("floor, the same requests", "bench.floor", "joined")
 AIOBOTOCORE = _script("aiobotocore, client each", "bench.aiobotocore_clients")
 BOTO3 = _script("boto3, 50 threads, client each", "bench.boto3_threads")
-BARE = _script("aiobotocore, one client", "bench.bare", assumes_roles=False)
+BARE = replace(_script("aiobotocore, one client", "bench.bare"), roles=lambda _: 0)

@@ -61,10 +61,14 @@ class Limit:
     measured: Spread
     limit: float
     unit: str = "x"
+    at_least: bool = False
+    """Whether it is the least that is allowed, and not the most."""
 
     @property
     def met(self) -> bool:
         """Whether the median keeps the limit."""
+        if self.at_least:
+            return self.measured.median >= self.limit
         return self.measured.median <= self.limit
 
 

@@ -47,7 +47,7 @@ def environment(url: str) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("AWS_", "PYTHON")) and not name.lower().endswith("_proxy")
+        if not name.startswith(("AWS_", "C7N_", "PYTHON")) and not name.lower().endswith("_proxy")
     }
     return kept | {
         "AWS_ENDPOINT_URL": url,

@@ -64,4 +64,5 @@ def _row(row: Row) -> str:
 def _limit(limit: Limit, *, judged: bool) -> str:
     unit = limit.unit and f" {limit.unit}"
     verdict = ("met" if limit.met else "NOT MET") if judged else "-"
-    return _LIMIT.format(limit.what, limit.measured.shown(2), f"{limit.limit:g}{unit}", verdict)
+    told = f"{'>= ' if limit.at_least else ''}{limit.limit:g}{unit}"
+    return _LIMIT.format(limit.what, limit.measured.shown(2), told, verdict)

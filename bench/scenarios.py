@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench import custodian
 from bench.afterwards import replay, report
 from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, AUDIT_KEEPING, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
@@ -222,4 +223,5 @@ SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "history": history,
     "report": report,
     "replay": replay,
+    custodian.SCENARIO: custodian.c7n_org,
 }

@@ -17,17 +17,22 @@ import sys
 import time
 from collections import Counter
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import answers
 from bench.copies import LISTS, Copies
 from bench.cores import pin
 from bench.estate import REGIONS, account_page, page_body, page_token
+from bench.instances import instances_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _JSON = "application/x-amz-json-1.1"
 _NO_ROOTS = answers.http(b'{"Roots":[]}', _JSON)
 _REGION = re.compile(rb"credential=[^/]+/\d+/([^/]+)/")
 _LIST = re.compile(rb"lightsail_20161128\.(\w+)")
+_INSTANCES = b"lightsail_20161128.getinstances\r\n"
 
 
 class Estate:
@@ -35,6 +40,7 @@ class Estate:
 
     def __init__(self) -> None:
         self.pages: dict[str | None, bytes] = {}
+        self.instances: dict[str | None, bytes] = {}
         self.bare: frozenset[bytes] = frozenset()
         """Regions that have one empty page."""
         self.empty = b""
@@ -47,12 +53,8 @@ class Estate:
 
     def reset(self, workload: dict[str, Any]) -> bytes:
         """Bake the pages of a workload and count from zero."""
-        self.pages = {
-            None if number == 1 else page_token(number): answers.http(
-                page_body(number, workload["pages"], workload["records"]), _JSON
-            )
-            for number in range(1, workload["pages"] + 1)
-        }
+        self.pages = _baked(page_body, workload)
+        self.instances = _baked(instances_body, workload)
         self.bare = frozenset(
             region.encode() for region in REGIONS[: workload["regions"]][::-1][: workload["bare_regions"]]
         )
@@ -75,18 +77,23 @@ class Estate:
         return answers.http(json.dumps(told).encode(), "application/json")
 
     def page(self, head: bytes, body: bytes) -> bytes:
-        """Return the page that the request's token asks for, in the Region that it is signed for."""
+        """Return the page of records that the request's token asks for, in the Region that it is signed for."""
+        self._count_page()
+        if self.bare and (signed := _REGION.search(head)) and signed[1] in self.bare:
+            return self.empty
+        return self.pages.get(_token(body), answers.UNKNOWN)
+
+    def _count_page(self) -> None:
         if self.first_page_at is None:
             # CLOCK_MONOTONIC is one clock for all processes of a machine.
             self.first_page_at = time.monotonic()
         self.counts["pages"] += 1
-        if self.bare and (signed := _REGION.search(head)) and signed[1] in self.bare:
-            return self.empty
-        token = json.loads(body).get("pageToken") if body else None
-        return self.pages.get(token, answers.UNKNOWN)
 
     def other(self, head: bytes, body: bytes) -> bytes:
-        """Return what is asked for beside the pages, or the answer of no service at all."""
+        """Return what is asked for beside the pages of records, or the answer of no service at all."""
+        if _INSTANCES in head:
+            self._count_page()
+            return self.instances.get(_token(body), answers.UNKNOWN)
         return self._of_copies(head, body) or self._of_accounts(head, body)
 
     def _of_copies(self, head: bytes, body: bytes) -> bytes | None:
@@ -116,6 +123,19 @@ class Estate:
             return answers.caller_identity(head)
         self.counts["unknown"] += 1
         return answers.UNKNOWN
+
+
+def _baked(page: Callable[[int, int, int], bytes], workload: dict[str, Any]) -> dict[str | None, bytes]:
+    count, records = workload["pages"], workload["records"]
+    return {
+        None if number == 1 else page_token(number): answers.http(page(number, count, records), _JSON)
+        for number in range(1, count + 1)
+    }
+
+
+def _token(body: bytes) -> str | None:
+    token: str | None = json.loads(body).get("pageToken") if body else None
+    return token
 
 
 class Connection(asyncio.Protocol):

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """How many accounts each scenario has; all in every Region of the benchmark."""
+    """How many accounts each scenario has; in every Region of the benchmark, but for c7n-org's."""
 
     accounts: int
     slow_accounts: int
     """For the clients that take many times as long: they are compared by the page."""
     memory_accounts: tuple[int, int]
+    c7n_accounts: int
     listed: int
     """Accounts of the organisation that is listed."""
     findings: int
@@ -27,6 +28,7 @@ FULL = Sizes(
     accounts=100,
     slow_accounts=10,
     memory_accounts=(50, 800),
+    c7n_accounts=20,
     listed=5000,
     findings=100_000,
     reported=10_000,
@@ -36,6 +38,7 @@ QUICK = Sizes(
     accounts=3,
     slow_accounts=1,
     memory_accounts=(2, 8),
+    c7n_accounts=1,
     listed=50,
     findings=4_000,
     reported=200,
