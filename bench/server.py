@@ -22,7 +22,7 @@ from typing import Any
 from bench import answers
 from bench.copies import LISTS, Copies
 from bench.cores import pin
-from bench.estate import REGIONS, account_page, page_body, page_token
+from bench.estate import REGIONS, account_id, account_page, page_body, page_token
 
 _JSON = "application/x-amz-json-1.1"
 _NO_ROOTS = answers.http(b'{"Roots":[]}', _JSON)
@@ -40,6 +40,10 @@ class Estate:
         self.empty = b""
         self.accounts = 0
         self.copies: Copies | None = None
+        self.apart: dict[int, list[float]] = {}
+        """When each request for a page came, of the accounts that are told of apart."""
+        self.throttled = False
+        self.others_last_at = 0.0
         self.latency_s = 0.0
         self.counts: Counter[str] = Counter()
         self.first_page_at: float | None = None
@@ -59,6 +63,8 @@ class Estate:
         self.empty = answers.http(page_body(1, 1, 0), _JSON)
         self.accounts = workload["accounts"]
         self.copies = Copies(workload["pages"], workload["records"]) if workload["joined"] else None
+        self.apart = {int(account_id(number)): [] for number in range(workload["apart"])}
+        self.throttled = workload["throttled"]
         self.latency_s = workload["latency_ms"] / 1000
         self.counts.clear()
         self.first_page_at = None
@@ -70,6 +76,8 @@ class Estate:
         told = {
             "counts": self.counts,
             "first_page_at": self.first_page_at,
+            "apart": list(self.apart.values()),
+            "others_last_at": self.others_last_at,
             "cpu_s": time.process_time() - self.cpu_at_reset,
         }
         return answers.http(json.dumps(told).encode(), "application/json")
@@ -80,6 +88,14 @@ class Estate:
             # CLOCK_MONOTONIC is one clock for all processes of a machine.
             self.first_page_at = time.monotonic()
         self.counts["pages"] += 1
+        if self.apart:
+            of_account = self.apart.get(answers.account_of(head) or 0)
+            if of_account is None:
+                self.others_last_at = time.monotonic()
+            else:
+                of_account.append(time.monotonic())
+                if self.throttled:
+                    return answers.THROTTLED
         if self.bare and (signed := _REGION.search(head)) and signed[1] in self.bare:
             return self.empty
         token = json.loads(body).get("pageToken") if body else None
