@@ -65,13 +65,13 @@ def throttled(rounds: Rounds, sizes: Sizes) -> Result:
 
 
 def budget(rounds: Rounds, sizes: Sizes) -> Result:
-    """Two accounts with a budget each, beside others: how near to it the server sees them, in every span."""
+    """Two accounts with a budget each: how near to it the server sees them, in every span."""
     rate, pages, seconds = sizes.budget
     result = Result(
         "budget",
-        f"empty pages, {pages} pages a target, 16 Regions, 10 accounts; two with {rate:g} requests a second each",
+        f"empty pages, {pages} pages a target, 16 Regions, two accounts, with {rate:g} requests a second each",
     )
-    workload = Workload(10, len(REGIONS), pages, 0, apart=_APART, budget=rate)
+    workload = Workload(_APART, len(REGIONS), pages, 0, apart=_APART, budget=rate)
     busiest, idlest, whole = [], [], []
     for number in range(rounds.runs):
         say(f"budget: round {number + 1} of {rounds.runs}")
