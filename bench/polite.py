@@ -19,6 +19,7 @@ from bench.rounds import say
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from bench.process import Usage
     from bench.rounds import Rounds
     from bench.serving import Served
     from bench.sizes import Sizes
@@ -38,24 +39,25 @@ def throttled(rounds: Rounds, sizes: Sizes) -> Result:
     calm = Workload(many, len(REGIONS), 1, 0, apart=_APART)
     hard = Workload(many, len(REGIONS), 1, 0, apart=_APART, throttled=True)
     took: dict[Workload, list[float]] = {calm: [], hard: []}
+    cpu: dict[Workload, list[float]] = {calm: [], hard: []}
     sent, ended = [], []
     for number in range(rounds.runs):
         for workload in (calm, hard) if number % 2 == 0 else (hard, calm):
             what = "two throttled" if workload.throttled else "none throttled"
             say(f"throttled: round {number + 1} of {rounds.runs}: {what}")
             try:
-                started, served = _audited(rounds, workload)
+                used, served = _audited(rounds, workload)
             except BenchError as error:
                 result.failures.append(f"throttled: {error}")
                 return result
-            took[workload].append(served.others_last_at - started)
+            took[workload].append(served.others_last_at - used.started)
+            cpu[workload].append(used.cpu_s)
             if workload.throttled:
                 sent.append(sum(map(len, served.apart)))
-                ended.append(max(map(max, served.apart)) - started)
-    ratios = (with_two / without for with_two, without in zip(took[hard], took[calm], strict=True))
-    result.limits.append(
-        Limit(f"last page of the other {others}: two throttled to none", spread(ratios), 1.1)
-    )
+                ended.append(max(map(max, served.apart)) - used.started)
+    for what, figures in ((f"last page of the other {others}", took), ("throttled: CPU of the run", cpu)):
+        ratios = (with_two / without for with_two, without in zip(figures[hard], figures[calm], strict=True))
+        result.limits.append(Limit(f"{what}, to none throttled", spread(ratios), 1.1))
     result.about += (
         f"; the other {others} were read after {spread(took[hard]).shown(2)} s beside the throttled two, "
         f"after {spread(took[calm]).shown(2)} s without; the two were sent {spread(sent).shown(0)} requests for "
@@ -103,8 +105,8 @@ def _in_each_span(came: Sequence[float], seconds: float) -> Iterator[int]:
         yield bisect_right(came, first + seconds) - begin
 
 
-def _audited(rounds: Rounds, workload: Workload) -> tuple[float, Served]:
-    """Audit a workload, and return when the process began, and what was asked for.
+def _audited(rounds: Rounds, workload: Workload) -> tuple[Usage, Served]:
+    """Audit a workload, and return what that took, and what was asked for.
 
     :raises BenchError: where a target ended otherwise than it should.
     """
@@ -124,4 +126,4 @@ def _audited(rounds: Rounds, workload: Workload) -> tuple[float, Served]:
     )
     if told != due:
         raise BenchError(f"auditor run ended with {dict(told)}, not {dict(due)}")
-    return used.started, rounds.server.stats()
+    return used, rounds.server.stats()
