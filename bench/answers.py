@@ -38,6 +38,19 @@ UNKNOWN = http(b'{"__type":"UnknownOperationException"}', "application/x-amz-jso
 """To whatever the benchmark's server does not play."""
 
 
+THROTTLED = http(
+    b'{"__type":"ThrottlingException","message":"Rate exceeded"}',
+    "application/x-amz-json-1.1",
+    "400 Bad Request",
+)
+
+
+def account_of(head: bytes) -> int | None:
+    """Return the account whose role signed a request, as a number. `head` is in lower case."""
+    matched = _KEY.search(head)
+    return int(matched[1]) if matched else None
+
+
 def assume_role(form: bytes) -> bytes:
     """Return credentials for the role asked for; its account stands in the key and in the assumed ARN."""
     fields = parse_qs(form.decode())

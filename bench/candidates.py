@@ -80,6 +80,8 @@ def _configuration(workload: Workload) -> str:
     ]
     for number in range(workload.accounts):
         lines += [f'  - id: "{account_id(number)}"', f"    name: bench-{number:04}"]
+        if workload.budget and number < workload.apart:
+            lines.append(f"    max_requests_per_second: {workload.budget}")
     lines.append(f"limits: {{concurrency: {CONCURRENCY}, request_timeout: 20s, deadline: 30m}}")
     return "\n".join(lines) + "\n" + ("" if workload.joined else OF_RECORDS_ALONE)
 

@@ -60,6 +60,12 @@ class Workload:
     """Whether the policies about what became of the records judge too."""
     bare_regions: int = 0
     """Of the Regions, the last ones, which have one empty page each."""
+    apart: int = 0
+    """Of the accounts, the first ones, whose requests the server tells of apart."""
+    throttled: bool = False
+    """Whether these get no page, but are throttled at each request."""
+    budget: float = 0.0
+    """Requests a second that these are limited to; 0 for no limit."""
 
     @property
     def page_count(self) -> int:

@@ -16,6 +16,7 @@ from bench.errors import BenchError
 from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
 from bench.figures import Limit, Result, spread
 from bench.nights import checkpoints, history, nightly
+from bench.polite import budget, throttled
 from bench.process import environment, run
 from bench.rounds import Entry, Rounds, paired, say
 from bench.script import CONCURRENCY
@@ -217,6 +218,8 @@ SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "memory-of-joins": memory_of_joins,
     "organization": organization,
     "latency": latency,
+    "throttled": throttled,
+    "budget": budget,
     "start": start,
     "checkpoints": checkpoints,
     "nightly": nightly,

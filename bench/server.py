@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from bench import answers
 from bench.copies import LISTS, Copies
 from bench.cores import pin
-from bench.estate import REGIONS, account_page, page_body, page_token
+from bench.estate import REGIONS, account_id, account_page, page_body, page_token
 from bench.instances import instances_body
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class Estate:
         self.empty = b""
         self.accounts = 0
         self.copies: Copies | None = None
+        self.apart: dict[int, list[float]] = {}
+        """When each request for a page came, of the accounts that are told of apart."""
+        self.throttled = False
+        self.others_last_at = 0.0
         self.latency_s = 0.0
         self.counts: Counter[str] = Counter()
         self.first_page_at: float | None = None
@@ -61,6 +65,8 @@ class Estate:
         self.empty = answers.http(page_body(1, 1, 0), _JSON)
         self.accounts = workload["accounts"]
         self.copies = Copies(workload["pages"], workload["records"]) if workload["joined"] else None
+        self.apart = {int(account_id(number)): [] for number in range(workload["apart"])}
+        self.throttled = workload["throttled"]
         self.latency_s = workload["latency_ms"] / 1000
         self.counts.clear()
         self.first_page_at = None
@@ -72,6 +78,8 @@ class Estate:
         told = {
             "counts": self.counts,
             "first_page_at": self.first_page_at,
+            "apart": list(self.apart.values()),
+            "others_last_at": self.others_last_at,
             "cpu_s": time.process_time() - self.cpu_at_reset,
         }
         return answers.http(json.dumps(told).encode(), "application/json")
@@ -79,6 +87,14 @@ class Estate:
     def page(self, head: bytes, body: bytes) -> bytes:
         """Return the page of records that the request's token asks for, in the Region that it is signed for."""
         self._count_page()
+        if self.apart:
+            of_account = self.apart.get(answers.account_of(head) or 0)
+            if of_account is None:
+                self.others_last_at = time.monotonic()
+            else:
+                of_account.append(time.monotonic())
+                if self.throttled:
+                    return answers.THROTTLED
         if self.bare and (signed := _REGION.search(head)) and signed[1] in self.bare:
             return self.empty
         return self.pages.get(_token(body), answers.UNKNOWN)

@@ -36,6 +36,10 @@ class Served:
     first_page_at: float | None
     """On the clock of `time.monotonic`; None where no page was asked for."""
     cpu_s: float
+    apart: list[list[float]]
+    """When each request for a page came, on the same clock, of each account that is told of apart."""
+    others_last_at: float
+    """When the last one of the other accounts came, where some are told of apart."""
 
     @property
     def requests(self) -> int:
@@ -80,6 +84,8 @@ class Server:
             unknown=counts.get("unknown", 0),
             first_page_at=told["first_page_at"],
             cpu_s=told["cpu_s"],
+            apart=told["apart"],
+            others_last_at=told["others_last_at"],
         )
 
     def _ask(self, method: str, path: str, body: str | None = None) -> Any:

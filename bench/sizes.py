@@ -20,6 +20,10 @@ class Sizes:
     """That go through the history."""
     reported: int
     """In the report."""
+    beside_throttled: int
+    """Accounts, two of which are throttled."""
+    budget: tuple[float, int, float]
+    """Requests a second, pages a target, and over how many seconds each the rate is looked at."""
     net: bool
     """Whether starting up is measured and subtracted: of a few pages nothing would be left but noise."""
 
@@ -32,6 +36,8 @@ FULL = Sizes(
     listed=5000,
     findings=100_000,
     reported=10_000,
+    beside_throttled=1_000,
+    budget=(10.0, 25, 10.0),
     net=True,
 )
 QUICK = Sizes(
@@ -42,5 +48,7 @@ QUICK = Sizes(
     listed=50,
     findings=4_000,
     reported=200,
+    beside_throttled=12,
+    budget=(40.0, 12, 3.0),
     net=False,
 )

@@ -11,6 +11,7 @@ from auditor.aws.sources import SOURCES
 if TYPE_CHECKING:
     from auditor.aws.clients import Clients
     from auditor.aws.opt_in import EnabledRegions
+    from auditor.aws.pacing import Paces
     from auditor.aws.paging import Paging
     from auditor.aws.roles import Roles
     from auditor.aws.slots import Slot
@@ -24,6 +25,7 @@ class AskingAWS:
     clients: Clients
     roles: Roles
     enabled: EnabledRegions
+    paces: Paces
     request_timeout: float
     """Seconds."""
 
@@ -37,10 +39,12 @@ class AskingAWS:
             target,
             outcome=outcome,
             slot=slot,
+            pace=self.paces.of(target.account, target.region),
             request_timeout=self.request_timeout,
         )
 
     def ended(self, place: Place) -> None:
         """Take note that nothing more is asked of a place."""
+        self.paces.ended(place.account, place.region)
         if self.clients.recorder is not None:
             self.clients.recorder.ended(place.account.id, place.region)

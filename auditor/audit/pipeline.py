@@ -226,7 +226,8 @@ class _Pipeline:
             readers=AskingAWS(
                 ready.clients,
                 ready.roles,
-                EnabledRegions(ready.clients, run.request_timeout),
+                EnabledRegions(ready.clients, run.request_timeout, ready.paces),
+                ready.paces,
                 run.request_timeout,
             ),
             # Where the organisation could not be read, its accounts are not among one's own: public-export with

@@ -24,6 +24,7 @@ from auditor.audit.resuming import check_resumed, read_checkpoint
 from auditor.audit.start import judged_policies
 from auditor.aws.clients import open_clients
 from auditor.aws.identity import caller_arn
+from auditor.aws.pacing import Paces
 from auditor.aws.regions import lightsail_regions
 from auditor.aws.roles import Roles
 from auditor.aws.slots import Slot
@@ -123,6 +124,8 @@ class Ready:
     """A place for each request that may be in flight."""
     caller: str | None
     """The ARN of the base credentials, where it is known."""
+    paces: Paces = field(default_factory=Paces)
+    """How soon requests may leave."""
 
 
 def begin(config: Config, options: RunOptions) -> Run:
@@ -262,7 +265,8 @@ async def prepare(run: Run, stack: AsyncExitStack, recorder: Recorder | None = N
     )
     in_flight = anyio.Semaphore(run.concurrency, fast_acquire=True)
     caller = await _caller(run, clients, in_flight)
-    roles = Roles(clients, run.request_timeout, actions_of(run.entries, run.policies))
+    paces = Paces()
+    roles = Roles(clients, run.request_timeout, actions_of(run.entries, run.policies), paces)
     with anyio.move_on_at(run.ends_at):
         async with Slot(in_flight) as slot:
             await assume_hub(config.hub, roles, slot)
@@ -280,7 +284,7 @@ async def prepare(run: Run, stack: AsyncExitStack, recorder: Recorder | None = N
         plan = make_plan(
             config, run.options.filters, lightsail_regions(), partial(sources_of, run.entries), inventory
         )
-    return Ready(plan, clients, roles, in_flight, caller)
+    return Ready(plan, clients, roles, in_flight, caller, paces)
 
 
 def _services(run: Run) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,7 +29,8 @@ async def lightsails_word(ready: Ready, ledger: Ledger, request_timeout: float) 
     try:
         async with Slot(ready.in_flight) as slot:
             credentials = await ready.roles.credentials(account, slot)
-            return await published_regions(ready.clients, account, credentials, request_timeout)
+            asking = partial(published_regions, ready.clients, account, credentials, request_timeout)
+            return await ready.paces.call(account, slot, asking)
     except CallFailed as failed:
         log.warning("Lightsail did not say which Regions it has", error=str(failed))
     except Exception as error:  # a bug of ours in what no target rests on must not end the run

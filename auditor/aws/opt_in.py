@@ -16,6 +16,7 @@ import anyio
 from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, BadResponse, call_failed
 from auditor.aws.hearing import Asked, heard
+from auditor.aws.pacing import Paces
 from auditor.aws.retrying import Retrying
 from auditor.errors import CallFailed
 from auditor.model import GET_REGIONS, LIST_REGIONS
@@ -46,8 +47,9 @@ class _Word:
 class EnabledRegions:
     """What the accounts of a run say of their Regions."""
 
-    def __init__(self, clients: Clients, request_timeout: float) -> None:
+    def __init__(self, clients: Clients, request_timeout: float, paces: Paces | None = None) -> None:
         self._clients = clients
+        self._paces = paces or Paces()
         self._timeout = request_timeout
         self._words: dict[str, _Word] = {}
 
@@ -91,7 +93,7 @@ class EnabledRegions:
                 ),
             )
             try:
-                answer = await Retrying(slot)(once)
+                answer = await Retrying(slot)(self._paces.call, account, slot, once)
             except CallFailed:
                 return {}  # a role that may not ask is no fault: other evidence decides then
             for raw in answer["Regions"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from auditor.aws.clients import Clients
     from auditor.aws.credentials import SessionCredentials
     from auditor.aws.opt_in import EnabledRegions
+    from auditor.aws.pacing import Pace
     from auditor.aws.roles import Roles
     from auditor.aws.slots import Slot
     from auditor.aws.sources import Source
@@ -47,6 +49,7 @@ class PageReader(Paging):
         *,
         outcome: Outcome,
         slot: Slot,
+        pace: Pace,
         request_timeout: float,
     ) -> None:
         super().__init__(source, outcome)
@@ -58,6 +61,7 @@ class PageReader(Paging):
         self._enabled = enabled
         self._target = target
         self._slot = slot
+        self._pace = pace
         self._timeout = request_timeout
 
     async def _page(self, arguments: dict[str, Any], token: str | None) -> tuple[list[Any], str | None]:
@@ -94,6 +98,8 @@ class PageReader(Paging):
     async def _ask(
         self, credentials: SessionCredentials, arguments: dict[str, Any], token: str | None
     ) -> dict[str, Any]:
+        if self._pace.binds:
+            await self._pace.turn(self._slot)
         recorder = self._recorder
         if recorder is None:
             return await self._answer(credentials, arguments, token)
@@ -123,6 +129,7 @@ class PageReader(Paging):
         if token is not None:
             asked[self._source.request_token] = token
         self._outcome.requests += 1
+        sent_at = time.monotonic()
         try:
             with anyio.fail_after(self._timeout):
                 answer: dict[str, Any] = await self._method(**asked)
@@ -131,8 +138,12 @@ class PageReader(Paging):
             own = (self._target.account.external_id, token)
             secrets = (*own, *credentials.secrets, *self._shared_secrets)
             failed = call_failed(error, secrets)
-            self._outcome.throttles += failed.failure.reason is Reason.THROTTLED
+            if failed.failure.reason is Reason.THROTTLED:
+                self._outcome.throttles += 1
+                self._pace.throttled(time.monotonic() - sent_at)
             raise failed from error
+        if self._pace.binds:
+            self._pace.answered()
         return answer
 
     async def _is_region_off(self, failure: Failure, credentials: SessionCredentials) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
@@ -17,6 +18,7 @@ from auditor.aws.clients import CALL_AS, CallAs
 from auditor.aws.failures import CALL_ERRORS, EXPIRED_CODES, call_failed
 from auditor.aws.given import MOST_MARGIN, check_account, credentials_of, prove_given, usable_for
 from auditor.aws.hearing import Asked, heard
+from auditor.aws.pacing import Paces
 from auditor.aws.retrying import Retrying
 from auditor.aws.session_policy import assume_arguments
 from auditor.errors import CallFailed
@@ -91,11 +93,19 @@ class _Asking:
 class Roles:
     """The sessions of every account of a run."""
 
-    def __init__(self, clients: Assuming, request_timeout: float, actions: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        clients: Assuming,
+        request_timeout: float,
+        actions: Collection[str] = (),
+        paces: Paces | None = None,
+    ) -> None:
         """Take what the run calls, which the members' sessions are narrowed to; none leaves them as they are.
 
         :param request_timeout: seconds.
+        :param paces: the budgets of the accounts; none has one, where it is left out.
         """
+        self._paces = paces or Paces()
         self._clients = clients
         self._timeout = request_timeout
         self._actions = actions
@@ -134,7 +144,8 @@ class Roles:
         session = self._sessions[account.role_arn, account.actions]
         if session.accepted is not credentials:
             try:
-                await self._call(slot, credentials.secrets, self._identity_of, credentials)
+                asking = partial(self._identity_of, credentials)
+                await self._call(slot, credentials.secrets, partial(self._paces.call, account, slot), asking)
             except CallFailed:
                 return False
             session.accepted = credentials

@@ -59,6 +59,10 @@ def resolve(entry: AccountEntry, defaults: Defaults, known_regions: Collection[s
         session_tags=tuple(level("session_tags").session_tags.items()),
         source_identity=level("source_identity").source_identity,
         session_policy=level("session_policy").session_policy,
+        max_requests_per_second=level("max_requests_per_second").max_requests_per_second,
+        max_requests_per_second_per_region=level(
+            "max_requests_per_second_per_region"
+        ).max_requests_per_second_per_region,
     )
 
 

@@ -74,6 +74,8 @@ def _account(account: Account) -> dict[str, Any]:
         "session_tags": dict(account.session_tags),
         "source_identity": account.source_identity,
         "session_policy": account.session_policy,
+        "max_requests_per_second": account.max_requests_per_second,
+        "max_requests_per_second_per_region": account.max_requests_per_second_per_region,
     }
 
 

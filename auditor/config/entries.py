@@ -62,6 +62,8 @@ SessionTags = Annotated[
         }
     ),
 ]
+Rate = Annotated[float, Field(ge=0.01, le=10_000, allow_inf_nan=False)]
+"""Requests a second. The least is one in 100 s: slower than that, a run would end at its deadline."""
 AccountId = Annotated[str, Field(pattern="^[0-9]{12}$")]
 OrganizationRoleArn = Annotated[
     str, Field(pattern=rf"^arn:aws:iam::[0-9]{{12}}:role/(?:[!-z|~]{{1,510}}/)?[{_NAMED}]{{1,64}}$")
@@ -109,6 +111,14 @@ class AccountSettings(_Entry):
     )
     session_policy: bool = Field(
         default=True, description="Whether each session is narrowed to the actions that the run calls."
+    )
+    max_requests_per_second: Rate | None = Field(
+        default=None,
+        description="Requests a second in the account, its Regions together, 0.01 to 10000; no limit, unless given.",
+    )
+    max_requests_per_second_per_region: Rate | None = Field(
+        default=None,
+        description="Requests a second in each Region of the account, 0.01 to 10000; no limit, unless given.",
     )
     # Looked at where the known Regions are at hand.
     regions: Any = Field(default="all", description="all, or a list of Regions that Lightsail has.")

@@ -11,6 +11,7 @@ from auditor.model import Severity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_RATE = "a number from 0.01 to 10000, such as 5 or 0.5"
 _ROLE = "the role's name alone, 1 to 64 letters, digits or _+=,.@- (a role with a path goes into role_arn)"
 EXPECTED: Mapping[str, str] = {
     "version": "version: 1",
@@ -35,6 +36,8 @@ EXPECTED: Mapping[str, str] = {
     "session_tags": "a mapping, such as {team: security}",
     "source_identity": "2 to 64 letters, digits or _+=,.@-",
     "session_policy": "true or false",
+    "max_requests_per_second": _RATE,
+    "max_requests_per_second_per_region": _RATE,
     "hub_role_arn": 'the ARN of one role, such as "arn:aws:iam::999988887777:role/AuditHub"',
     "hub_external_id": "2 to 1224 letters, digits or _+=,.@:/-",
     "concurrency": "a whole number from 1 to 1024",
@@ -75,6 +78,9 @@ HOMES = {
     **dict.fromkeys(("session_name", "session_duration", "regions"), "under defaults, or to an account"),
     **dict.fromkeys(
         ("session_tags", "source_identity", "session_policy"), "under defaults, or to an account"
+    ),
+    **dict.fromkeys(
+        ("max_requests_per_second", "max_requests_per_second_per_region"), "under defaults, or to an account"
     ),
     **dict.fromkeys(("hub_role_arn", "hub_external_id"), "under defaults"),
     **dict.fromkeys(("concurrency", "request_timeout", "deadline"), "under limits"),

@@ -35,5 +35,9 @@ class Account:
     """What CloudTrail shows as the one behind the session."""
     session_policy: bool = True
     """Whether the session is narrowed to what it is for."""
+    max_requests_per_second: float | None = None
+    """Of all its Regions together; None for as many as come."""
+    max_requests_per_second_per_region: float | None = None
+    """The same of each Region, which throttling only lowers."""
     actions: tuple[str, ...] = ()
     """What the session is for, as IAM names it; none is what the run calls in an account that it audits."""

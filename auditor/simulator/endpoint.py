@@ -57,6 +57,8 @@ class Call:
     """What struck, latency aside."""
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     """What STS was asked, by the names of its API."""
+    at: float = field(default=0.0, compare=False)
+    """When it came, in seconds on the clock of `time.monotonic`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Endpoint:
         if not target and request.path in regions.PATHS:
             service, operation = ACCOUNT, regions.PATHS[request.path]
         claimed = scope(request) or (None, None, None)
-        call = Call(operation, None, claimed[1], None, None, claimed[0])
+        call = Call(operation, None, claimed[1], None, None, claimed[0], at=time.monotonic())
         caller = verify(request, service, self._keys)
         if isinstance(caller, ApiError):
             handled = self._refused(call, service, caller, request_id)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 GET_RECORDS = "GetExportSnapshotRecords"
 LISTED_BY_LIGHTSAIL = frozenset(
@@ -106,6 +107,8 @@ class Fault:
     """How many calls it lets by first, for each of these."""
     seconds: float = 0.0
     """For LATENCY."""
+    above: float | None = None
+    """For THROTTLE: it strikes only what comes faster than so many requests a second, one second's worth saved up."""
     status: int = 500
     """For SERVICE_ERROR: 500 or 503."""
     to_account: str | None = None
@@ -114,6 +117,8 @@ class Fault:
     def __post_init__(self) -> None:
         if self.kind is FaultKind.WRONG_ACCOUNT and self.operation != "AssumeRole":
             raise ValueError("wrong-account strikes AssumeRole: say so with operation='AssumeRole'")
+        if self.above is not None and self.kind is not FaultKind.THROTTLE:
+            raise ValueError(f"above is said of throttle, and not of {self.kind}")
         struck = _STRUCK.get(self.kind)
         if struck is not None and self.operation not in struck:
             raise ValueError(
@@ -176,9 +181,12 @@ class Place:
 class Faults:
     """The faults of one server, and how often each has struck."""
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[Fault], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._faults = tuple(faults)
         self._struck: Counter[tuple[int, str, str, str]] = Counter()
+        self._clock = clock
+        self._saved: dict[tuple[int, str, str, str], tuple[float, float]] = {}
+        """What may come yet, of each fault that strikes what comes too fast, and when that was so."""
 
     def strike(self, place: Place) -> tuple[float, Fault | None]:
         """Return the seconds to wait, and the first other fault that strikes; count both."""
@@ -188,6 +196,8 @@ class Faults:
             last = None if fault.times is None else fault.spares + fault.times
             if not _aims_at(fault, place) or (last is not None and self._struck[key] >= last):
                 continue
+            if fault.above is not None and self._allowed(key, fault.above):
+                continue
             self._struck[key] += 1
             if self._struck[key] <= fault.spares:
                 continue
@@ -195,6 +205,15 @@ class Faults:
                 return seconds, fault
             seconds += fault.seconds
         return seconds, None
+
+    def _allowed(self, key: tuple[int, str, str, str], rate: float) -> bool:
+        """Say whether a request comes no faster than `rate` a second, and count it then, as EC2's token buckets do."""
+        now, most = self._clock(), max(1.0, rate)
+        saved, at = self._saved.get(key, (most, now))
+        saved = min(most, saved + (now - at) * rate)
+        allowed = saved >= 1.0
+        self._saved[key] = (saved - allowed, now)
+        return allowed
 
 
 def _aims_at(fault: Fault, place: Place) -> bool:

@@ -16,7 +16,7 @@ from auditor.simulator.estate import Estate, Expected, generate
 from auditor.simulator.server import serve_in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from auditor.audit import Observer, Result
@@ -67,9 +67,14 @@ class Auditing:
     monkeypatch: pytest.MonkeyPatch
     runs: int = field(default=0)
 
-    def config(self, estate: Estate, extra: str = "") -> Config:
+    def config(
+        self, estate: Estate, extra: str = "", of_accounts: Mapping[str, Mapping[str, float]] | None = None
+    ) -> Config:
         path = self.folder / f"accounts-{self.runs}.yaml"
         text = estate.accounts_yaml()
+        for account, settings in (of_accounts or {}).items():
+            own = "".join(f"    {key}: {value}\n" for key, value in settings.items())
+            text = text.replace(f'  - id: "{account}"\n', f'  - id: "{account}"\n{own}')
         if "\npolicies:\n" in text and extra.startswith("policies:"):
             # Beside those that the estate itself switches off, at its end.
             extra = extra.removeprefix("policies:").lstrip("\n")
@@ -87,6 +92,7 @@ class Auditing:
         estate: Estate,
         *faults: Fault,
         extra: str = "",
+        of_accounts: Mapping[str, Mapping[str, float]] | None = None,
         credential_lifetime: float | None = None,
         observer: Observer | None = None,
         options: RunOptions | None = None,
@@ -94,7 +100,7 @@ class Auditing:
     ) -> Audited:
         self.runs += 1
         folder = self.folder / f"run-{self.runs}"
-        config = self.config(estate, extra)
+        config = self.config(estate, extra, of_accounts)
         if history is not None:
             config = replace(config, history=history)
         options = replace(options or RunOptions(), folder=folder)

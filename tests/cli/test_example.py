@@ -93,6 +93,8 @@ def test_every_block_is_known() -> None:
         "source_identity",
         "session_policy",
         "session_duration",
+        "max_requests_per_second",
+        "max_requests_per_second_per_region",
         "regions",
         "organization",
         "ignore_after",

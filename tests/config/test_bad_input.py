@@ -57,7 +57,7 @@ SETTING = [
     ("name:", "name is empty; write 1 to 256 visible characters"),
     ("nmae: x", "unknown key 'nmae'; write name, or remove it"),
     ("role-name: x", "unknown key 'role-name'; write role_name, or remove it"),
-    ("zzzzzzz: x", "unknown key 'zzzzzzz'; the keys here are external_id, id, name,"),
+    ("zzzzzzz: x", "unknown key 'zzzzzzz'; the keys here are external_id, id, max_requests_per_second,"),
     (r'"\x1b[2J": x', r"unknown key '\x1b[2J'"),
     ("concurrency: 3", "concurrency has no place here; move it under limits"),
     ("<<: {name: x}", "merge keys (<<) are not read here"),
@@ -103,6 +103,23 @@ SETTING = [
     ("session_duration: 1.5", "session_duration is a number; write 15m to 12h"),
     ("session_duration: true", "session_duration is true or false; write 15m to 12h"),
     ("session_duration: {}", "session_duration is a mapping; write 15m to 12h"),
+    ("max_requests_per_second: 0", "max_requests_per_second '0' can't be used; write a number from 0.01 to"),
+    (
+        "max_requests_per_second: -2",
+        "max_requests_per_second '-2' can't be used; write a number from 0.01 to",
+    ),
+    ("max_requests_per_second: 1e9", "max_requests_per_second '1e9' can't be used; write a number from 0.01"),
+    ("max_requests_per_second: .inf", "max_requests_per_second is text; write a number from 0.01"),
+    ("max_requests_per_second: .nan", "max_requests_per_second is text; write a number from 0.01"),
+    ("max_requests_per_second: true", "max_requests_per_second is true or false; write a number from 0.01"),
+    ('max_requests_per_second: "5"', "max_requests_per_second is text; write a number from 0.01 to 10000"),
+    ("max_requests_per_second: [5]", "max_requests_per_second is a list; write a number from 0.01 to 10000"),
+    ("max_requests_per_second:", "max_requests_per_second is empty; write a number from 0.01 to 10000"),
+    ("max_request_per_second: 5", "unknown key 'max_request_per_second'; write max_requests_per_second,"),
+    (
+        "max_requests_per_second_per_region: 0.001",
+        "max_requests_per_second_per_region '0.001' can't be used; write a number from 0.01 to 10000, such as",
+    ),
     ("regions: []", "regions is empty, so nothing would be audited; write all, or a list"),
     ("regions:", "regions is empty; write all, or a list"),
     ("regions: us-east-1", "regions 'us-east-1' is no list; write [us-east-1]"),
@@ -185,6 +202,10 @@ TOP = [
     (
         "limits: {max_age: 3d}",
         "unknown key 'max_age'; the keys here are concurrency, deadline and request_timeout",
+    ),
+    (
+        "limits: {max_requests_per_second: 5}",
+        "max_requests_per_second has no place here; move it under defaults, or to an account",
     ),
     ("policies: []", "policies is a list; write a mapping of policies"),
     (

@@ -36,6 +36,8 @@ def test_what_is_not_said_has_its_default(load: Load) -> None:
     assert account.session_name == "lightsail-export-audit"
     assert account.session_duration == 3600
     assert account.regions == ("eu-central-1", "eu-west-1", "us-east-1", "us-west-2")
+    assert account.max_requests_per_second is None
+    assert account.max_requests_per_second_per_region is None
     assert config.limits == Limits(
         concurrency=64, request_timeout=timedelta(seconds=20), deadline=timedelta(minutes=30)
     )
@@ -73,6 +75,21 @@ accounts:
     assert inherited.regions == ("us-west-2", "eu-west-1")
     assert third.role_arn == "arn:aws:iam::111122223335:role/Own"
     assert len(third.regions) == 4
+
+
+def test_an_accounts_requests_are_limited_where_it_or_the_defaults_say_so(load: Load) -> None:
+    config = load("""\
+version: 1
+defaults: {role_name: R, max_requests_per_second: 5}
+organization: {}
+accounts:
+  - {id: "111122223333", max_requests_per_second: 0.5, max_requests_per_second_per_region: 0.25}
+  - {id: "111122223334"}
+""")
+    assert config.organization is not None
+    accounts = [*config.accounts, config.organization.found("111122223335", None)]
+    assert [account.max_requests_per_second for account in accounts] == [0.5, 5, 5]
+    assert [account.max_requests_per_second_per_region for account in accounts] == [0.25, None, None]
 
 
 def test_the_account_id_may_stand_in_the_roles_name(load: Load) -> None:
@@ -159,6 +176,8 @@ version: 1
         SMALL + "    name: x\n",
         SMALL + "    regions: [us-east-1]\n",
         SMALL + "    session_duration: 16m\n",
+        SMALL + "    max_requests_per_second: 5\n",
+        SMALL + "    max_requests_per_second_per_region: 5\n",
         SMALL + "limits: {concurrency: 65}\n",
         SMALL + "policies: {stuck-export: {enabled: false}}\n",
     ]

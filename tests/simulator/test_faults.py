@@ -16,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from auditor.simulator.estate import generate
-from auditor.simulator.faults import RECORDS_ONLY, Fault, FaultKind
+from auditor.simulator.faults import GET_RECORDS, RECORDS_ONLY, Fault, FaultKind, Faults, Place
 from auditor.simulator.server import Running, serve_in_thread
 
 NOW = datetime(2026, 3, 1, 4, 0, tzinfo=UTC)
@@ -249,3 +249,23 @@ def test_a_fault_that_no_service_could_have_is_refused() -> None:
             Fault(kind, operation="AssumeRole")
     with pytest.raises(ValueError, match="wrong-account strikes AssumeRole"):
         Fault(FaultKind.WRONG_ACCOUNT)
+
+
+def test_only_what_comes_too_fast_is_throttled_each_region_for_itself() -> None:
+    now = [100.0]
+    faults = Faults([Fault(FaultKind.THROTTLE, above=2)], clock=lambda: now[0])
+
+    def throttled(region: str = "us-east-1") -> bool:
+        return faults.strike(Place(FIRST, region, GET_RECORDS))[1] is not None
+
+    assert [throttled() for _ in range(4)] == [False, False, True, True]
+    assert not throttled("eu-west-1")
+    now[0] += 0.5
+    assert [throttled() for _ in range(2)] == [False, True]
+    now[0] += 60
+    assert [throttled() for _ in range(3)] == [False, False, True]
+
+
+def test_above_is_said_of_throttling_alone() -> None:
+    with pytest.raises(ValueError, match="above is said of throttle, and not of reset"):
+        Fault(FaultKind.RESET, above=2)
