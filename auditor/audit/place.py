@@ -153,13 +153,14 @@ class _Visit:
             async with aclosing(self._reader.pages()) as pages:
                 async for page in pages:
                     records = [ExportRecord(raw) for raw in page]
-                    del page  # not held while the next one is awaited
+                    del page  # nothing of it is held while the next one is awaited
                     self._counts.read(records)
                     if self._joiner is not None:
                         records = await self._joiner.join(records)
                     found = self._judge.judge(records)
                     del records
                     await self._rooms.report(self._target, found)
+                    del found
         except CallFailed as failed:
             say_failed(self._target, failed)
             return failed.failure
