@@ -21,11 +21,12 @@ KNOWN_STATES = frozenset({"Started", "Succeeded", "Failed"})
 """The states that Lightsail documents; others may come."""
 
 
-_LARGEST_GB = 1e12
+_LARGEST_GB = 10**12
+"""A whole number, as sizes are: to compare it with another costs less than with a float."""
 _REGION_OF_ARN = 3
 """arn:partition:service:region:account:resource, counted from zero (AWS General Reference)."""
-_LAST_EPOCH = 253_402_300_799
-"""9999-12-31T23:59:59Z, the last second that a calendar holds."""
+_LAST_EPOCH = 253_402_300_799.0
+"""9999-12-31T23:59:59Z, the last second that a calendar holds; a float, as the times of AWS are."""
 
 
 class Disk(NamedTuple):
@@ -200,7 +201,7 @@ class ExportRecord:
         """
         value = self.raw.get("createdAt")
         # bool is an int to Python, and no time; a number that no calendar holds is none either.
-        if isinstance(value, (int, float)) and value is not True and 0 < value <= _LAST_EPOCH:
+        if isinstance(value, (float, int)) and value is not True and 0.0 < value <= _LAST_EPOCH:
             return value
         raise UnusableField("createdAt")
 
