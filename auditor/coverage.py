@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from dataclasses import asdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from auditor.errors import LedgerError
@@ -33,6 +34,7 @@ _PROVED_EMPTY = frozenset({Reason.REGION_NOT_ENABLED, Reason.ACCOUNT_SUSPENDED})
 
 _COUNTS = ("pages", "records", "requests", "retries", "throttles", "duration_s")
 """What an outcome tells in numbers."""
+_counts_of = attrgetter(*_COUNTS)
 _NUMBERS = array("f", [0.0])
 """Of four bytes: whole numbers are exact to `_EXACT`, and an hour to a quarter of a millisecond."""
 _EXACT = 2**24
@@ -72,8 +74,8 @@ class _Place:
         self._settled |= 1 << at
         exact = max(outcome.records, outcome.requests, outcome.pages) <= _EXACT
         if outcome.failure is None and outcome.unjudged is None and exact:
-            for place, name in enumerate(_COUNTS, at * len(_COUNTS)):
-                self._counts[place] = getattr(outcome, name)
+            own = slice(at * len(_COUNTS), (at + 1) * len(_COUNTS))
+            self._counts[own] = array("f", _counts_of(outcome))
         else:
             self._others = {**(self._others or {}), at: outcome}
 

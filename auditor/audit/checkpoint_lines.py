@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping  # noqa: TC003 -- pydantic reads the annotations
 from dataclasses import dataclass
 from datetime import datetime
@@ -151,7 +150,7 @@ def read_place_line(line: bytes, path: Path) -> tuple[tuple[str, str], Done]:
     :raises UsageError: where it is damaged.
     """
     told = _checked(_Place, _mapping(line, path), path)
-    counts = Counts(told.records, Counter(told.unknown_states), Counter(told.unjudged), told.unjudged_records)
+    counts = Counts(told.records, dict(told.unknown_states), dict(told.unjudged), told.unjudged_records)
     outcomes = {source: _outcome(target) for source, target in told.targets.items()}
     return (told.account_id, told.region), Done(told.account_name, outcomes, counts, told.findings_end)
 

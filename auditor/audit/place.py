@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_NOT_KNOWN = Failure(Reason.INTERNAL_ERROR)
+"""Why a place was not read, as long as nothing else is known."""
+
 
 @dataclass(frozen=True, slots=True)
 class PlaceEnd:
@@ -72,6 +75,8 @@ class PlaceAudit:
         self._tally = tally
         self._tell = tell
         self._why_stopped = why_stopped
+        # Bound once: where it is not, structlog makes a logger for each line, those too that nobody wants.
+        self._log = log.bind()
 
     async def audit(self, place: Place, slot: Slot) -> None:
         """Read, join, judge and settle a place; nothing but a cancellation gets out of here."""
@@ -101,7 +106,7 @@ class PlaceAudit:
     def settle(self, target: Target, outcome: Outcome, failure: Failure | None) -> None:
         """Give a target its verdict."""
         verdict = self._ledger.settle(target, outcome, failure)
-        log.debug("target settled", **where(target), verdict=verdict, pages=outcome.pages)
+        self._log.debug("target settled", **where(target), verdict=verdict, pages=outcome.pages)
 
     def count(self, counts: Counts) -> None:
         """Count what was read, and could not be judged, in a place."""
@@ -121,7 +126,7 @@ class _Visit:
         self._target, *others = place.targets
         self._counts = Counts()
         self._outcome = Outcome()
-        self._failure: Failure | None = Failure(Reason.INTERNAL_ERROR)  # until something else is known
+        self._failure: Failure | None = _NOT_KNOWN
         self._judge = rooms.begin(self._target)
         self._reader = rooms.readers.reader(self._target, self._outcome, slot)
         self._readings = {
@@ -148,13 +153,14 @@ class _Visit:
             async with aclosing(self._reader.pages()) as pages:
                 async for page in pages:
                     records = [ExportRecord(raw) for raw in page]
-                    del page  # not held while the next one is awaited
+                    del page  # nothing of it is held while the next one is awaited
                     self._counts.read(records)
                     if self._joiner is not None:
                         records = await self._joiner.join(records)
                     found = self._judge.judge(records)
                     del records
                     await self._rooms.report(self._target, found)
+                    del found
         except CallFailed as failed:
             say_failed(self._target, failed)
             return failed.failure

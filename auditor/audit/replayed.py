@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from auditor.evidence.results import JSONLines
     from auditor.model import Finding
 
+_CHUNK = 1024 * 1024
+"""Bytes of findings that are written and read at once."""
+
 OF_THE_HISTORY = frozenset({Status.NOT_SEEN, Status.RESOLVED})
 """What no page tells: the run knew it from its history alone."""
 
@@ -62,9 +65,11 @@ class FindingsBefore:
             except (KeyError, ValueError, TypeError):
                 raise EvidenceFault(f"findings.jsonl: line {number + 1} is no finding") from None
 
-    def line(self, before: _Before) -> bytes:
-        """Return the finding's line."""
-        return self._lines.part(before.start, before.length)
+    def lines(self) -> Iterator[tuple[str, _Before, bytes]]:
+        """Yield each finding's id, what is kept of it, and its line."""
+        with self._lines.parts() as part:
+            for own, before in self.by_id.items():
+                yield own, before, part(before.start, before.length)
 
 
 class Replayed:
@@ -76,7 +81,7 @@ class Replayed:
         self.is_own = is_own
         """Whether it judged as the run did: by the same configuration, policies and instant."""
         self._before = before
-        self._spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 -- closed with this
+        self._spool: IO[bytes] = tempfile.TemporaryFile(buffering=_CHUNK)  # noqa: SIM115 -- closed with this
         self._end = 0
         self._told: list[tuple[str, int, int]] = []
         """Each finding's id, where it begins in the spool, and how long it is there."""
@@ -116,8 +121,7 @@ class Replayed:
         places = (by_id[own].number if own in by_id else last for own, *_ in self._told)
         ordered = iter(sorted(zip(places, range(len(self._told)), strict=True)))
         place, order = next(ordered, (last, None))
-        for own, before in by_id.items():
-            line = self._before.line(before)
+        for own, before, line in self._before.lines():
             if place != before.number:
                 yield Pair(own, None, line, before.status)
             while place == before.number and order is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from auditor.model import KNOWN_STATES, Status, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from auditor.model import ExportRecord, Finding, Severity
     from auditor.policies import TargetJudge
@@ -26,8 +26,8 @@ class Counts:
     """What is counted of records: of one account and Region, or of a run."""
 
     records: int = 0
-    unknown_states: Counter[str] = field(default_factory=Counter)
-    unjudged: Counter[str] = field(default_factory=Counter)
+    unknown_states: dict[str, int] = field(default_factory=dict)
+    unjudged: dict[str, int] = field(default_factory=dict)
     """Policy → number of records that it could not judge."""
     unjudged_records: int = 0
     """Records that at least one policy could not judge."""
@@ -43,20 +43,24 @@ class Counts:
 
     def judged(self, judge: TargetJudge) -> None:
         """Count what the judge of one target could not judge."""
-        self.unjudged.update(judge.unjudged)
-        self.unjudged_records += judge.unjudged_records
+        self._could_not_judge(judge.unjudged, judge.unjudged_records)
 
     def add(self, others: Counts) -> None:
         """Add what was counted of one account and Region."""
         self.records += others.records
         for state, count in others.unknown_states.items():
             self._saw(state, count)
-        self.unjudged.update(others.unjudged)
-        self.unjudged_records += others.unjudged_records
+        self._could_not_judge(others.unjudged, others.unjudged_records)
 
     def _saw(self, state: str, count: int) -> None:
         known = state in self.unknown_states or len(self.unknown_states) < _MOST_STATES
-        self.unknown_states[state if known else _OTHERS] += count
+        counted = state if known else _OTHERS
+        self.unknown_states[counted] = self.unknown_states.get(counted, 0) + count
+
+    def _could_not_judge(self, policies: Mapping[str, int], records: int) -> None:
+        for policy_id, count in policies.items():
+            self.unjudged[policy_id] = self.unjudged.get(policy_id, 0) + count
+        self.unjudged_records += records
 
 
 class Tally(Counts):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
@@ -16,9 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """One answer, or a call that got none."""
+class Line(NamedTuple):
+    """One answer, or a call that got none; a tuple, which is made in half the time of other values."""
 
     account_id: str | None
     region: str | None
@@ -87,10 +85,15 @@ def read_line(raw: bytes, number: int) -> Line:
     schema = told.pop("schema", None)
     if schema != ANSWER_SCHEMA:
         raise EvidenceFault(f"the index: line {number} is of {shown(str(schema))[:80]}, not {ANSWER_SCHEMA}")
-    wrong = [name for name, kinds in _KINDS.items() if not _is_one(told.get(name, ...), kinds)]
+    wrong = [
+        name
+        for name, kinds in _KINDS.items()
+        # By its very type: a bool is no number here.
+        if type(value := told.get(name, ...)) not in kinds or (type(value) is int and value < 0)
+    ]
     if wrong:
         raise EvidenceFault(f"the index: line {number} has no {', '.join(wrong)}, or not of its type")
-    return Line(**{name: told[name] for name in _KINDS})
+    return Line._make(map(told.get, Line._fields))
 
 
 _TEXT, _NUMBER = (str,), (int,)
@@ -119,9 +122,3 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
     "at_in_frame": _MAYBE_NUMBER,
     "place_ends": (bool,),
 }
-
-
-def _is_one(value: Any, kinds: tuple[type, ...]) -> bool:
-    if type(value) not in kinds:  # a bool is no number here
-        return False
-    return not isinstance(value, int) or value >= 0

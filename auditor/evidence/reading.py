@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import sha256
 from itertools import groupby
 from pathlib import Path, PurePosixPath
@@ -35,6 +36,8 @@ from auditor.model import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from zstandard import ZstdDecompressor
 
 _LARGEST_MANIFEST = 64 * 1024 * 1024
 LARGEST_ANSWER = 256 * 1024 * 1024
@@ -64,6 +67,7 @@ class Evidence:
         self.folder = folder
         """The run's."""
         self.manifest = manifest
+        self._stored = folder / FOLDER
 
     @classmethod
     def open(cls, folder: Path) -> Evidence:
@@ -193,13 +197,13 @@ class Evidence:
         if promised > LARGEST_ANSWER or length > LARGEST_ANSWER:
             raise EvidenceFault(f"{named}: would be {promised} bytes, more than any answers are")
         try:
-            with (self.folder / FOLDER / pack).open("rb") as file:
+            with (self._stored / pack).open("rb") as file:
                 file.seek(frame)
                 packed = file.read(length)
             # Its own word on its size comes first: what promises more than its lines do is not unpacked at all.
             if zstandard.frame_content_size(packed) != promised:
                 raise EvidenceFault(f"{named}: does not hold the {promised} bytes that its lines say")
-            unpacker = zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW).decompressobj()
+            unpacker = self._unpacker.decompressobj()
             bodies = unpacker.decompress(packed)
         except OSError as error:
             raise EvidenceFault(f"{named}: {error.strerror}") from error
@@ -213,6 +217,13 @@ class Evidence:
                 raise EvidenceFault(f"{line.named}: does not stand in {named} where its line says")
             at += line.length
         return bodies
+
+    @cached_property
+    def _unpacker(self) -> ZstdDecompressor:
+        """Made once: that takes longer than to unpack a frame."""
+        import zstandard  # noqa: PLC0415 -- an extra
+
+        return zstandard.ZstdDecompressor(max_window_size=MOST_WINDOW)
 
     def _document(self, name: str) -> Mapping[str, Any]:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -183,7 +183,7 @@ class Recording:
             if line.region is None:
                 self._asked_besides[key] = max(self._asked_besides[key], line.seq + 1)
             self._count(line.page is not None, line.withheld, line.status is None, line.length)
-            self._add({"schema": ANSWER_SCHEMA, **asdict(line), **where})
+            self._add({"schema": ANSWER_SCHEMA, **line._asdict(), **where})
 
     def _count(self, is_page: bool, withheld: bool, unanswered: bool, length: int) -> None:  # noqa: FBT001
         counted = self.counted

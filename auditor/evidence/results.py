@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import orjson
 from auditor.errors import EvidenceFault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from auditor.evidence.reading import Evidence
@@ -58,8 +59,13 @@ class JSONLines:
                 yield at, raw, told
                 at += len(raw)
 
-    def part(self, start: int, length: int) -> bytes:
-        """Return what stands there."""
-        with self._path.open("rb") as file:
-            file.seek(start)
-            return file.read(length)
+    @contextmanager
+    def parts(self) -> Iterator[Callable[[int, int], bytes]]:
+        """Give what returns the bytes that stand at a place, by where they begin and how many they are."""
+        with self._path.open("rb", buffering=_CHUNK) as file:
+
+            def part(start: int, length: int) -> bytes:
+                file.seek(start)
+                return file.read(length)
+
+            yield part

@@ -21,11 +21,12 @@ KNOWN_STATES = frozenset({"Started", "Succeeded", "Failed"})
 """The states that Lightsail documents; others may come."""
 
 
-_LARGEST_GB = 1e12
+_LARGEST_GB = 10**12
+"""A whole number, as sizes are: to compare it with another costs less than with a float."""
 _REGION_OF_ARN = 3
 """arn:partition:service:region:account:resource, counted from zero (AWS General Reference)."""
-_LAST_EPOCH = 253_402_300_799
-"""9999-12-31T23:59:59Z, the last second that a calendar holds."""
+_LAST_EPOCH = 253_402_300_799.0
+"""9999-12-31T23:59:59Z, the last second that a calendar holds; a float, as the times of AWS are."""
 
 
 class Disk(NamedTuple):
@@ -102,7 +103,13 @@ class SnapshotSource:
 
         :raises UnusableField: where the record does not say which disks there are.
         """
-        return [_size(raw) for raw in self._disks()]
+        sizes = []
+        for raw in self._disks():
+            size = raw.get("sizeInGb") if isinstance(raw, dict) else None
+            # bool is an int to Python, and no size; nor is what is below zero, or beyond what any disk will hold.
+            is_one = isinstance(size, (int, float)) and size is not True and 0 < size < _LARGEST_GB
+            sizes.append(size if is_one else None)
+        return sizes
 
     @property
     def disks(self) -> list[Disk]:
@@ -111,33 +118,31 @@ class SnapshotSource:
         :raises UnusableField: where the record does not say which disks there are.
         """
         block = self._raw.get("diskSnapshotInfo")
-        return [self._disk(raw) if raw is not block else self._block_disk(raw) for raw in self._disks()]
+        return [
+            self._disk(raw, size) if raw is not block else Disk("block", self.from_resource_name, None, size)
+            for raw, size in zip(self._disks(), self.disk_sizes, strict=True)
+        ]
 
     @staticmethod
-    def _disk(raw: Any) -> Disk:
+    def _disk(raw: Any, size: float | None) -> Disk:
         told = _mapping(raw)
         kind = "system" if told.get("isSystemDisk") is True else "attached"
-        return Disk(kind, _text(told.get("name")), _text(told.get("path")), _size(raw))
-
-    def _block_disk(self, raw: Any) -> Disk:
-        return Disk("block", self.from_resource_name, None, _size(raw))
+        return Disk(kind, _text(told.get("name")), _text(told.get("path")), size)
 
     def _disks(self) -> list[Any]:
         kind = self._raw.get("resourceType")
         instance = self._raw.get("instanceSnapshotInfo")
         block = self._raw.get("diskSnapshotInfo")
-        found: list[Any] = []
+        of_block = [block] if kind == "DiskSnapshot" or isinstance(block, dict) else []
         if kind == "InstanceSnapshot" or isinstance(instance, dict):
-            listed = _mapping(instance).get("fromDiskInfo")
+            listed = instance.get("fromDiskInfo") if isinstance(instance, dict) else None
             # An instance has a system disk at the least: an empty list says nothing.
             if not isinstance(listed, list) or not listed:
                 raise UnusableField("sourceInfo.instanceSnapshotInfo.fromDiskInfo")
-            found += listed
-        if kind == "DiskSnapshot" or isinstance(block, dict):
-            found.append(block)
-        if not found:
+            return listed + of_block if of_block else listed
+        if not of_block:
             raise UnusableField("sourceInfo.instanceSnapshotInfo")
-        return found
+        return of_block
 
 
 class ExportRecord:
@@ -149,6 +154,12 @@ class ExportRecord:
         self.facts = facts
         """What is known of it beyond itself."""
         self.raw: dict[str, Any] = raw if isinstance(raw, dict) else {}
+
+    @property
+    def has_arn(self) -> bool:
+        """Whether it has an ARN, without which nothing can be told of it."""
+        arn = self.raw.get("arn")
+        return isinstance(arn, str) and arn != ""
 
     @property
     def arn(self) -> str:
@@ -190,7 +201,7 @@ class ExportRecord:
         """
         value = self.raw.get("createdAt")
         # bool is an int to Python, and no time; a number that no calendar holds is none either.
-        if isinstance(value, (int, float)) and value is not True and 0 < value <= _LAST_EPOCH:
+        if isinstance(value, (float, int)) and value is not True and 0.0 < value <= _LAST_EPOCH:
             return value
         raise UnusableField("createdAt")
 
@@ -211,7 +222,8 @@ class ExportRecord:
     def source_arn(self) -> str | None:
         """The ARN of what was exported, or None where the record does not say."""
         source = self.raw.get("sourceInfo")
-        return _text(source.get("arn")) if isinstance(source, dict) else None
+        arn = source.get("arn") if isinstance(source, dict) else None
+        return arn if isinstance(arn, str) and arn else None
 
     @property
     def destination_id(self) -> str | None:
@@ -221,8 +233,9 @@ class ExportRecord:
     @property
     def region(self) -> str | None:
         """The Region that it says it lies in, or else that of its ARN; None where neither says."""
-        told = _text(_mapping(self.raw.get("location")).get("regionName"))
-        if told is not None:
+        location = self.raw.get("location")
+        told = location.get("regionName") if isinstance(location, dict) else None
+        if isinstance(told, str) and told:
             return told
         parts = (_text(self.raw.get("arn")) or "").split(":", _REGION_OF_ARN + 2)
         if len(parts) <= _REGION_OF_ARN + 1 or parts[0] != "arn":
@@ -273,14 +286,6 @@ class KeptRecord:
 def rfc3339(instant: datetime) -> str:
     """Return `instant`, an aware UTC datetime, as RFC 3339 text ending in Z."""
     return instant.isoformat().removesuffix("+00:00") + "Z"
-
-
-def _size(raw: Any) -> float | None:
-    value = raw.get("sizeInGb") if isinstance(raw, dict) else None
-    # bool is an int to Python, and no size; nor is what is below zero, or beyond what any disk will hold.
-    return (
-        value if isinstance(value, (int, float)) and value is not True and 0 < value < _LARGEST_GB else None
-    )
 
 
 def _mapping(raw: Any) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def _can_be_written(value: object, levels: int = _DEEPEST) -> bool:
         return True
     if isinstance(value, int):
         return _SMALLEST <= value <= _LARGEST
-    if isinstance(value, Mapping) and levels:
+    if isinstance(value, (dict, Mapping)) and levels:  # a dict is told from others at a look
         return all(isinstance(key, str) and _can_be_written(each, levels - 1) for key, each in value.items())
     if isinstance(value, (list, tuple)) and levels:
         return all(_can_be_written(each, levels - 1) for each in value)

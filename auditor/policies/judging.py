@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from auditor.errors import Unjudgeable, UnusableField
+from auditor.errors import Unjudgeable
 from auditor.model import ASKED_BESIDES, EXPORT_RECORDS, SOURCES_OF_FACTS, ExportRecord
 from auditor.policies.breaches import check_breach
 from auditor.policies.contract import Policy, RecordPolicy, TargetPolicy
@@ -162,12 +162,12 @@ class TargetJudge:
         """Return what the records break by themselves, and show them to the policies that judge the whole target."""
         self._seen += len(records)
         found: list[Found] = []
-        named = [record for record in records if _is_named(record)]
+        named = [record for record in records if record.has_arn]
         doubtful: set[ExportRecord] = set(records if self._lost else ())
         for policy_id in self._lost:
             self._cannot_judge(policy_id, len(records))
         if len(named) < len(records):
-            doubtful.update(record for record in records if not _is_named(record))
+            doubtful.update(record for record in records if not record.has_arn)
             for policy_id, _ in self._looks:
                 self._cannot_judge(policy_id, len(records) - len(named))
         for policy_id, look in self._looks:
@@ -176,12 +176,10 @@ class TargetJudge:
                     breach = look(record)
                     if breach is not None:
                         check_breach(breach)
+                        found.append(Found(policy_id, breach))
                 except CRASHES as error:
                     doubtful.add(record)
                     self._stumbled(policy_id, error)
-                else:
-                    if breach is not None:
-                        found.append(Found(policy_id, breach))
         self.unjudged_records += len(doubtful)
         return found
 
@@ -224,11 +222,3 @@ def _said(error: _Crashed) -> str:
         return str(error)
     except CRASHES:  # as in `told`
         return type(error).__name__
-
-
-def _is_named(record: ExportRecord) -> bool:
-    try:
-        _ = record.arn
-    except UnusableField:
-        return False
-    return True

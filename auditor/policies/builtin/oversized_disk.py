@@ -58,7 +58,7 @@ Examples
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -66,6 +66,9 @@ from auditor.config import PolicySettings
 from auditor.errors import UnusableField
 from auditor.model import Control, ExportRecord, Severity, shown
 from auditor.policies.contract import Breach, RecordPolicy
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class Settings(PolicySettings):
@@ -84,17 +87,26 @@ class Policy(RecordPolicy[Settings]):
     )
     controls = (Control("NIST SP 800-53 r5", "CM-8", "organisational"),)
 
+    def __init__(self, settings: Settings, now: datetime, own_accounts: frozenset[str] = frozenset()) -> None:
+        super().__init__(settings, now, own_accounts)
+        self._max_gb = settings.max_gb
+
     def judge(self, record: ExportRecord) -> Breach | None:
         """Return the disks that are too large; a disk without a size leaves the record unjudged, if none is."""
+        sizes = record.source.disk_sizes
+        largest = self._max_gb
+        for size in sizes:
+            if size is not None and size > largest:
+                return self._breach(record, sizes)
+        if None in sizes:
+            raise UnusableField("sizeInGb")
+        return None
+
+    def _breach(self, record: ExportRecord, sizes: list[float | None]) -> Breach:
         source = record.source
-        sizes = source.disk_sizes
-        too_large = [size for size in sizes if size is not None and size > self.settings.max_gb]
-        if not too_large:
-            if None in sizes:
-                raise UnusableField("sizeInGb")
-            return None
+        too_large = [size for size in sizes if size is not None and size > self._max_gb]
         evidence = {
-            "max_gb": self.settings.max_gb,
+            "max_gb": self._max_gb,
             "disks": [
                 {"kind": disk.kind, "name": disk.name, "path": disk.path, "size_gb": disk.size_gb}
                 for disk in source.disks
@@ -104,4 +116,4 @@ class Policy(RecordPolicy[Settings]):
         }
         name = shown(source.name or record.name or "the export")
         told = ", ".join(f"{size:g}" for size in too_large)
-        return Breach(record, f"{name} holds disks above {self.settings.max_gb} GB: {told} GB.", evidence)
+        return Breach(record, f"{name} holds disks above {self._max_gb} GB: {told} GB.", evidence)
