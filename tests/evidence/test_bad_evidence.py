@@ -235,5 +235,5 @@ def test_without_the_extra_it_is_told_how_to_install_it(
     )
     ended = process(*command, program=(sys.executable, "-c", WITHOUT))
     assert ended.code == 2
-    assert "zstandard is not installed; install it: pip install 'auditor[evidence]'" in ended.err
+    assert "zstandard is not installed; install it: pip install '.[evidence]'" in ended.err
     assert not Path("out").exists()

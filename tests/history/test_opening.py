@@ -347,7 +347,7 @@ def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
-    with pytest.raises(UsageError, match=r"install it: pip install 'auditor\[postgresql\]'"):
+    with pytest.raises(UsageError, match=r"install it: pip install '\.\[postgresql\]'"):
         _open(PostgreSQLStore("postgresql://h/db", "postgresql://h/db"))
 
 
