@@ -10,12 +10,14 @@ import os
 import resource
 import signal
 import time
+import warnings
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.errors import HypothesisWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -72,7 +74,10 @@ def campaign(
             suppress_health_check=list(HealthCheck),
         )
         try:
-            seed(number)(checks(given(made)(feed)))()
+            with warnings.catch_warnings():
+                # It speaks of how long an input is, in the place of what went wrong with it.
+                warnings.simplefilter("ignore", HypothesisWarning)
+                seed(number)(checks(given(made)(feed)))()
         except BaseException as error:
             error.add_note(f"To repeat it: AUDITOR_FUZZ_SEED={number}, and this test alone.")
             raise

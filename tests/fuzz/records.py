@@ -72,7 +72,7 @@ RECORDS = [
 ]
 
 _TEXTS = [None, "", "web", "available", "archive", HOSTILE, "\ud800", "a" * 3_000]
-_NUMBERS = [None, 0.0, 1.0, 640.0, 1e308, 0.1, 1_700_000_000.5, 253_402_300_800.0]
+_NUMBERS = [None, 0.0, 1.0, 640.0, 9.2e18, 0.1, 1_700_000_000.5, 253_402_300_800.0]
 _BOOLEANS = [True, False, None]
 _UNKNOWN = [ABSENT, NOT_ASKED, Unknown("ec2:DescribeImages", Reason.ACCESS_DENIED)]
 _PARTIES = ["all", "unknown", ACCOUNT, "999988887777", HOSTILE, "arn:aws:organizations::1:ou/o-1/ou-1"]

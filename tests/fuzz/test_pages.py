@@ -248,6 +248,8 @@ def _judged(source: Source, page: dict[str, Any], answer: Answered) -> str:
         for raw in raws:
             for read in (ec2.image, ec2.snapshot, ec2.volume, ec2.permitted):
                 read(raw)
+            snapshot = ec2.snapshot(raw)
+            assert snapshot is None or 0 <= (snapshot.full_bytes or 0) < 2**63
         return "a page of EC2's"
     records = [
         ExportRecord(raw, facts) for raw, facts in zip(raws, itertools.cycle(answer.facts), strict=False)
