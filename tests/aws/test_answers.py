@@ -202,6 +202,23 @@ async def test_a_token_that_comes_back_later_is_a_loop(
     assert tokens == [None, "A", "B"]
 
 
+async def test_tokens_without_end_end_at_the_deadline_with_what_was_read(
+    serve: Serve, http: Http, estates: Estates, by_region: Lines
+) -> None:
+    def answer(asked: Asked) -> bytes:
+        number = int(asked.token or "0") + 1
+        page = {"exportSnapshotRecords": [record(number)], "nextPageToken": str(number)}
+        return http(200, page, close=False)
+
+    async with serve(answer) as raw:
+        options = RunOptions(deadline=timedelta(seconds=1))
+        result = await estates.audit(estates.estate(), lightsail=raw.url, options=options)
+    (line,) = by_region(result).values()
+    assert (line["verdict"], line["reason"]) == ("partial", "deadline")
+    assert line["records"] == line["pages"] > 1
+    assert result.exit_code == 3
+
+
 async def test_what_stands_where_a_record_should_is_counted_and_passes_no_policy(
     serve: Serve, http: Http, estates: Estates, by_region: Lines
 ) -> None:

@@ -276,3 +276,6 @@ def test_an_answer_is_a_page_or_a_failure_and_each_record_is_judged_and_told() -
 def test_an_answer_that_swells_up_by_its_entities_is_no_page() -> None:
     with pytest.raises(BadResponse, match="no XML"):
         page_of(SOURCES[IMAGES], BOMB.encode())
+    response = {"status_code": 200, "headers": {}, "body": BOMB.encode()}
+    with pytest.raises(BadResponse):  # of STS
+        now(PARSERS["query"].parse(response, SHAPES["query"]))
