@@ -73,6 +73,8 @@ def edited(draw: Callable[[Any], Any], whole: bytes, words: Sequence[bytes], mos
 
 _LARGE = 100_000
 """Bytes that are not doubled any more."""
+_MANY = 100
+"""Elements of a list, likewise."""
 
 
 @st.composite
@@ -87,7 +89,7 @@ def changed(draw: Callable[[Any], Any], tree: Any, values: SearchStrategy[Any], 
                 del holder[key]
             case 1 if isinstance(holder, dict):
                 holder[draw(TEXTS)] = holder.pop(key)
-            case 2 if isinstance(holder, list) and holder is not root:
+            case 2 if isinstance(holder, list) and holder is not root and len(holder) < _MANY:
                 holder.extend([copy.deepcopy(holder[key])] * chance.choice([1, 2, 40]))
             case 3:
                 other, there = _place(chance, root)
