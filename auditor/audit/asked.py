@@ -11,7 +11,7 @@ from auditor.audit.folder import OWN_FILES
 from auditor.audit.options import FormatRequest
 from auditor.errors import UsageError
 from auditor.formats import STDOUT, formats
-from auditor.model import shown
+from auditor.model import how_to_install, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,5 +60,4 @@ def _check_variant(request: FormatRequest) -> None:
 def _check_installed(request: FormatRequest) -> None:
     needs = formats()[request.name].needs
     if needs is not None and find_spec(needs) is None:
-        install = f"pip install 'auditor[{request.name}]'"
-        raise UsageError(f"-f {request.name}: {needs} is not installed; install it: {install}")
+        raise UsageError(f"-f {request.name}: {needs} is not installed; {how_to_install(request.name)}")

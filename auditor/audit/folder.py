@@ -19,6 +19,8 @@ OWN_FILES = ("run.json", "findings.jsonl", "coverage.jsonl")
 """What every run's folder holds."""
 CHECKPOINT = "checkpoint.jsonl"
 """What it holds beside until the run is done."""
+_PRIVATE = 0o700
+"""Findings tell what is public, and the evidence all that AWS said: who else may read them is their owner's choice."""
 
 
 def new_run_id(now: datetime) -> str:
@@ -67,7 +69,7 @@ def made_folder(folder: Path) -> Iterator[None]:
     """
     missing = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(_PRIVATE, parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"-o {shown(str(folder))}: can't be made: {error.strerror}") from error
     try:

@@ -42,7 +42,7 @@ def ec2_members(body: bytes) -> dict[str, Any]:
     if len(root) == 0:
         raise BadResponse("a body that holds nothing")
     namespace, brace, _ = root.tag.rpartition("}")
-    return _members(root, _names(namespace + brace))
+    return _members(root, _names(namespace + brace), _DEEPEST)
 
 
 def page_of(source: Source, body: bytes) -> tuple[list[Any], str | None]:
@@ -79,17 +79,23 @@ def is_known(raw: Any, identity: str, seen: set[str | bytes]) -> bool:
     return False
 
 
-def _members(element: ET.Element, names: Mapping[str, str]) -> dict[str, Any]:
-    """Return what is read of an element of EC2's: lists, mappings and texts, by the names of its members."""
+def _members(element: ET.Element, names: Mapping[str, str], levels: int) -> dict[str, Any]:
+    """Return what is read of an element of EC2's: lists, mappings and texts, by the names of its members.
+
+    :param levels: how many more there may be below it.
+    :raises BadResponse: where there are more.
+    """
+    if levels == 0:
+        raise BadResponse("a body that is nested more deeply than any of EC2's")
     members: dict[str, Any] = {}
     for child in element:
         name = names.get(child.tag)
         if name is None:
             continue
         if name in _EC2_LISTS:
-            members[name] = [_members(item, names) for item in child]
+            members[name] = [_members(item, names, levels - 1) for item in child]
         else:
-            members[name] = _members(child, names) if len(child) else child.text or ""
+            members[name] = _members(child, names, levels - 1) if len(child) else child.text or ""
     return members
 
 
@@ -99,6 +105,8 @@ def _names(namespace: str) -> Mapping[str, str]:
     return {f"{namespace}{name}": name for name in _EC2_LISTS | _EC2_MEMBERS}
 
 
+_DEEPEST = 20
+"""Levels of what is read of EC2's XML: an image's devices are the fourth."""
 _EC2_LISTS = frozenset(
     "imagesSet snapshotSet volumeSet blockDeviceMapping launchPermission createVolumePermission".split()
 )

@@ -6,6 +6,8 @@ from typing import Any
 
 from auditor.model import Image, Snapshot, Volume, epoch
 
+_LONG = 2**63
+"""EC2's numbers are below this, and so is what can be reckoned with them."""
 _BOOLEANS = {"true": True, "false": False}
 
 
@@ -76,4 +78,4 @@ def _number(raw: Any, key: str) -> float | None:
         value = float(_text(raw, key) or "")
     except ValueError:
         return None
-    return value if 0 <= value < float("inf") else None
+    return value if 0 <= value < _LONG else None

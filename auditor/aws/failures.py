@@ -126,6 +126,9 @@ def _unanswered(error: Exception) -> Reason:
         # aiohttp: a body shorter than the answer's own headers say.
         case ConnectionClosedError(kwargs={"error": aiohttp.ClientPayloadError()}):
             return Reason.BAD_RESPONSE
+        # What auditor.aws.connections would not read.
+        case HTTPClientError(kwargs={"error": BadResponse()}):
+            return Reason.BAD_RESPONSE
         case HTTPClientError() | ConnectionError():
             return Reason.NETWORK_ERROR
         case NoCredentialsError() | CredentialRetrievalError():

@@ -100,7 +100,7 @@ class EnabledRegions:
                 if isinstance(raw, dict):
                     found[str(raw.get("RegionName"))] = str(raw.get("RegionOptStatus"))
             token = answer.get("NextToken")
-            if not token or token in seen:
+            if not isinstance(token, str) or not token or token in seen:
                 return found
             seen.add(token)
 

@@ -26,6 +26,17 @@ _COLLECT_AFTER = 200_000
 class _Commands(click.Group):
     """Finds a command by its module, and imports no other."""
 
+    not_done = "nothing was audited"
+    """What is said where the command that was asked for can't be carried out; its module's `NOT_DONE` says otherwise."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        module = import_module(f"{commands.__name__}.{name}")
+        self.not_done = getattr(module, "NOT_DONE", self.not_done)
+        return name, command, rest
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
 
@@ -67,11 +78,11 @@ def _run() -> int:
         complain("".join(f"auditor: {problem}\n" for problem in error.problems))
         count = len(error.problems)
         cases = isinstance(error, CasesError)
-        where = "the cases; nothing was tested" if cases else "the configuration; nothing was audited"
+        where = "the cases; nothing was tested" if cases else f"the configuration; {auditor.not_done}"
         code = _ended(_USAGE, f"{count} problem{'s' if count > 1 else ''} in {where}")
     except UsageError as error:
         complain(f"auditor: {error}\n")
-        code = _ended(_USAGE, "nothing was audited")
+        code = _ended(_USAGE, auditor.not_done)
     except SinkError as error:
         code = _ended(_NOT_WRITTEN, f"not everything could be written: {error}")
     except InterruptedRun as error:

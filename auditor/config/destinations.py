@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from auditor.config.environment import NAME
 from auditor.config.nodes import Child, MappingNode, Scalar
 from auditor.config.text import cut, nearest, quoted
-from auditor.config.values import text_of
+from auditor.config.values import has_variables, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -111,9 +111,11 @@ def _kind(
     if kind is not None and kind in kinds:
         return kinds[kind]
     if not isinstance(asked.node, Scalar) or not asked.node.spoiled:
-        near = nearest(kind or "", kinds)
-        written = "this" if kind is None else quoted(kind)
-        faults.add(asked.line, f"type of {name}: there is no {written}; {f'write {near}' if near else there}")
+        # What comes from the environment is not shown, nor what it is near to.
+        hidden = kind is None or has_variables(asked.node)
+        near = None if hidden else nearest(kind or "", kinds)
+        written = "none of this name" if hidden else f"no {quoted(kind or '')}"
+        faults.add(asked.line, f"type of {name}: there is {written}; {f'write {near}' if near else there}")
     return None
 
 

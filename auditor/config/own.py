@@ -11,6 +11,7 @@ from auditor.config.nodes import Child, MappingNode, Scalar
 from auditor.config.settings import PolicySettings
 from auditor.config.text import cut, listed, nearest, quoted
 from auditor.expressions import checked, library_is_there, template_faults
+from auditor.model import how_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,7 +78,7 @@ def check_own(policy: str, child: Child, settings: ExpressionSettings, faults: F
         faults.add(
             child.line,
             f"{EXPRESSION} of {cut(policy)}: the library for expressions is not installed; "
-            "install it: pip install 'auditor[cel]'",
+            f"{how_to_install('cel')}",
         )
         return
     seen = checked(settings.expression)

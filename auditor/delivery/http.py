@@ -116,7 +116,9 @@ class Poster:
             cookie_jar=aiohttp.DummyCookieJar(),
             # How long it may take is the business of whoever asks.
             timeout=aiohttp.ClientTimeout(total=None),
-            headers={"User-Agent": f"auditor/{__version__}"},
+            # Nothing is unpacked: what is read is bounded by what came.
+            auto_decompress=False,
+            headers={"User-Agent": f"auditor/{__version__}", "Accept-Encoding": "identity"},
         )
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from auditor.delivery.contract import Later, Refused, Taken
 from auditor.errors import UsageError
-from auditor.model import shown
+from auditor.model import how_to_install, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,7 +50,7 @@ def library(name: str) -> Any:
         import confluent_kafka  # noqa: PLC0415 -- an extra
     except ImportError as error:
         raise UsageError(
-            f"destination {name}: the library for Kafka is not installed; install it: pip install 'auditor[kafka]'"
+            f"destination {name}: the library for Kafka is not installed; {how_to_install('kafka')}"
         ) from error
     return confluent_kafka
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.delivery.told import told_of
 from auditor.errors import UsageError
-from auditor.model import Severity
+from auditor.model import Severity, how_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -45,8 +45,7 @@ class Messages:
             from opentelemetry.proto.resource.v1 import resource_pb2  # noqa: PLC0415
         except ImportError as error:
             raise UsageError(
-                f"destination {name}: the library for OTLP is not installed; install it: "
-                "pip install 'auditor[opentelemetry]'"
+                f"destination {name}: the library for OTLP is not installed; {how_to_install('opentelemetry')}"
             ) from error
         self._service: Any = logs_service_pb2
         self._common: Any = common_pb2

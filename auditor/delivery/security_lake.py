@@ -21,6 +21,7 @@ from auditor.delivery.lake_parquet import LARGEST_CELL, parquet_of
 from auditor.delivery.objects import BucketDestination, BucketSettings, name_of
 from auditor.errors import UsageError
 from auditor.formats.ocsf_event import SCAN_ACTIVITY
+from auditor.model import how_to_install
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +72,7 @@ class Kind(BucketDestination[Settings]):
         super().__init__(receiver, settings, allow_http=allow_http)
         if find_spec("pyarrow") is None:
             raise UsageError(
-                f"destination {receiver.name}: pyarrow is not installed; install it: pip install 'auditor[parquet]'"
+                f"destination {receiver.name}: pyarrow is not installed; {how_to_install('parquet')}"
             )
         self._sender_of_runs = self._sender_as(settings.run_role_arn or settings.role_arn)
 

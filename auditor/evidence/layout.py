@@ -6,6 +6,7 @@ import re
 from importlib.util import find_spec
 
 from auditor.errors import UsageError
+from auditor.model import how_to_install
 
 FOLDER = "evidence"
 """In the run's folder."""
@@ -55,6 +56,4 @@ def check_installed(asked: str) -> None:
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
         are = "is" if len(missing) == 1 else "are"
-        raise UsageError(
-            f"{asked}: {', '.join(missing)} {are} not installed; install it: pip install 'auditor[evidence]'"
-        )
+        raise UsageError(f"{asked}: {', '.join(missing)} {are} not installed; {how_to_install('evidence')}")

@@ -84,6 +84,7 @@ class Evidence:
                 f"{named}: holds no evidence; name the folder of a run that was given --evidence"
             )
         try:
+            _check_kinds(folder, folder / FOLDER)
             raw = _whole(folder / FOLDER / MANIFEST, _LARGEST_MANIFEST)
         except FileNotFoundError:
             raise EvidenceFault(
@@ -237,6 +238,16 @@ class Evidence:
 
 def _frame_of(line: Line) -> tuple[str | None, int | None, int | None]:
     return line.pack, line.frame, line.frame_length
+
+
+def _check_kinds(*folders: Path) -> None:
+    """Let no pipe or device stand among the files: reading it would never end.
+
+    :raises EvidenceFault: where there is one.
+    """
+    for path in (path for folder in folders for path in folder.iterdir()):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise EvidenceFault(f"{shown(path.name)[:200]}: is neither a file nor a folder")
 
 
 def _check_path(folder: Path, name: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from auditor.errors import UsageError
 from auditor.history.locks import take
-from auditor.model import shown
+from auditor.model import how_to_install, shown
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -54,7 +54,7 @@ def engine(store: PostgreSQLStore, who: str) -> tuple[Engine, tuple[str, ...]]:
     except ModuleNotFoundError:
         raise UsageError(
             f"the history {shown(store.name)}: the driver of PostgreSQL is not installed; "
-            "install it: pip install 'auditor[postgresql]'"
+            f"{how_to_install('postgresql')}"
         ) from None
 
     @event.listens_for(made, "connect")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -25,6 +26,9 @@ _CACHE_KIB = 32 * 1024
 _WAL_PAGES = 16 * 1024
 """Of 4 KiB: how long the log grows before it is worked into the file."""
 
+_PRIVATE = 0o600
+"""A new file is its owner's alone, and so are the log and the index that SQLite keeps beside it."""
+
 
 def engine(store: SQLiteStore, *, writing: bool) -> Engine:
     """Return what connects to the file, which is made where it is to be written and is not there."""
@@ -41,6 +45,10 @@ def engine(store: SQLiteStore, *, writing: bool) -> Engine:
 
 
 def _connect(path: Path, *, writing: bool) -> sqlite3.Connection:
+    if writing:
+        # What can't be made is told by SQLite, in its own words.
+        with suppress(OSError, ValueError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE))
     url = f"file:{quote(os.fsencode(path.absolute()))}?mode={'rwc' if writing else 'rw'}"
     connection = sqlite3.connect(url, _BUSY_S, uri=True, isolation_level=None, check_same_thread=False)
     try:

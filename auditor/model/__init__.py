@@ -4,6 +4,7 @@ from auditor.model.acceptance import Accepted, Waived
 from auditor.model.account import HUB_ACTIONS, IMPORT_ACTIONS, Account
 from auditor.model.address import is_loopback
 from auditor.model.coverage import Failure, Outcome, Reason, Verdict
+from auditor.model.extras import how_to_install
 from auditor.model.facts import (
     ABSENT,
     NO_FACTS,
@@ -136,6 +137,7 @@ __all__ = [
     "event_id",
     "finding_id",
     "gap_id",
+    "how_to_install",
     "is_loopback",
     "is_plain",
     "known",

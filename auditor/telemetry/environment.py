@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from auditor.errors import UsageError
-from auditor.model import is_loopback, shown
+from auditor.model import how_to_install, is_loopback, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -44,9 +44,7 @@ def check_environment(environ: Mapping[str, str], *, allow_http: bool) -> None:
     if is_disabled(environ):
         return
     if not _is_installed():
-        raise UsageError(
-            "--otel: opentelemetry is not installed; install it: pip install 'auditor[opentelemetry]'"
-        )
+        raise UsageError(f"--otel: opentelemetry is not installed; {how_to_install('opentelemetry')}")
     for signal in (TRACES, METRICS):
         exporter = environ.get(f"OTEL_{signal}_EXPORTER", "otlp").strip().lower()
         if exporter not in {"otlp", "none"}:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,6 +70,14 @@ def test_a_folder_is_made_with_those_above_it(tmp_path: Path) -> None:
     with made_folder(folder):
         assert folder.is_dir()
     assert folder.is_dir()
+
+
+def test_a_folder_is_its_owners_alone_unless_it_was_there(tmp_path: Path) -> None:
+    with made_folder(tmp_path / "a" / "b"):
+        assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    (tmp_path / "a" / "b").chmod(0o755)
+    with made_folder(tmp_path / "a" / "b"):
+        assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o755
 
 
 def test_a_folder_that_can_not_be_made_is_refused() -> None:

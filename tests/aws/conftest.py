@@ -18,6 +18,7 @@ from auditor.simulator.server import serve_in_thread
 from tests.delivery.receiver import receiving
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
@@ -66,7 +67,7 @@ class Raw:
 
 class Serve(Protocol):
     def __call__(
-        self, answer: Callable[[Asked], bytes | Awaitable[bytes]]
+        self, answer: Callable[[Asked], bytes | Awaitable[bytes]], tls: ssl.SSLContext | None = None
     ) -> AbstractAsyncContextManager[Raw]: ...
 
 
@@ -74,7 +75,9 @@ _NO_REGIONS = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @asynccontextmanager
-async def _serve(answer: Callable[[Asked], bytes | Awaitable[bytes]]) -> AsyncIterator[Raw]:
+async def _serve(
+    answer: Callable[[Asked], bytes | Awaitable[bytes]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Raw]:
     raw = Raw("")
 
     async def said(request: Request) -> bytes:
@@ -86,7 +89,7 @@ async def _serve(answer: Callable[[Asked], bytes | Awaitable[bytes]]) -> AsyncIt
         given = answer(asked)
         return given if isinstance(given, bytes) else await given
 
-    async with receiving(said) as receiver:
+    async with receiving(said, tls) as receiver:
         raw.url = receiver.url.removesuffix("/in")
         yield raw
 

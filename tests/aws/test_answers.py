@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from auditor.audit import RunOptions
+from auditor.aws import connections
+from auditor.aws.bodies import page_of
+from auditor.aws.failures import BadResponse
 from auditor.aws.regions import lightsail_regions
+from auditor.aws.sources import SOURCES
+from auditor.model import IMAGES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,6 +202,23 @@ async def test_a_token_that_comes_back_later_is_a_loop(
     assert tokens == [None, "A", "B"]
 
 
+async def test_tokens_without_end_end_at_the_deadline_with_what_was_read(
+    serve: Serve, http: Http, estates: Estates, by_region: Lines
+) -> None:
+    def answer(asked: Asked) -> bytes:
+        number = int(asked.token or "0") + 1
+        page = {"exportSnapshotRecords": [record(number)], "nextPageToken": str(number)}
+        return http(200, page, close=False)
+
+    async with serve(answer) as raw:
+        options = RunOptions(deadline=timedelta(seconds=1))
+        result = await estates.audit(estates.estate(), lightsail=raw.url, options=options)
+    (line,) = by_region(result).values()
+    assert (line["verdict"], line["reason"]) == ("partial", "deadline")
+    assert line["records"] == line["pages"] > 1
+    assert result.exit_code == 3
+
+
 async def test_what_stands_where_a_record_should_is_counted_and_passes_no_policy(
     serve: Serve, http: Http, estates: Estates, by_region: Lines
 ) -> None:
@@ -232,3 +257,68 @@ async def test_secrets_that_an_error_repeats_are_masked(
     assert len(given) == 4
     written = b"".join(file.read_bytes() for file in result.folder.iterdir())
     assert not any(secret.encode() in written for secret in given)
+
+
+MEBIBYTE = 1024 * 1024
+TOO_LARGE = "a body of more than 1 MiB"
+BOMBS = {
+    # What is answered → what the ledger says of it.
+    "a gigabyte that is only announced": (
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n" + b" " * 1_000,
+        TOO_LARGE,
+    ),
+    "a body without a length that does not end": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + (b"100000\r\n" + b" " * MEBIBYTE + b"\r\n") * 2,
+        TOO_LARGE,
+    ),
+    "an error without a length that does not end": (
+        b"HTTP/1.1 500 Oh\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + (b"100000\r\n" + b" " * MEBIBYTE + b"\r\n") * 2,
+        TOO_LARGE,
+    ),
+}
+
+
+async def test_what_would_fill_the_memory_is_not_read_and_what_would_swell_up_is_not_unpacked(
+    serve: Serve, http: Http, estates: Estates, by_region: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "LARGEST_BODY", MEBIBYTE)
+    packed = gzip.compress(json.dumps(EMPTY).encode() + b" " * 10 * MEBIBYTE)
+    bombs = BOMBS | {
+        "a page that is packed": (
+            http(200, packed, headers=["Content-Encoding: gzip"], close=False),
+            "a body that is no JSON",
+        )
+    }
+    regions = dict(zip(lightsail_regions(), bombs.items(), strict=False))
+    async with serve(lambda asked: regions[asked.region or ""][1][0]) as raw:
+        result = await estates.audit(estates.estate(regions=list(regions)), lightsail=raw.url)
+
+    for region, line in by_region(result).items():
+        name, (_, said) = regions[region]
+        assert (line["verdict"], line["reason"], line["requests"]) == ("failed", "bad-response", 6), name
+        assert said in line["error_message"], name
+
+
+def test_the_room_for_an_answer_is_far_above_any_page_and_far_below_the_memory() -> None:
+    assert 16 * MEBIBYTE <= connections.LARGEST_BODY <= 64 * MEBIBYTE
+
+
+async def test_a_body_without_a_length_is_read_like_any_other(
+    serve: Serve, estates: Estates, by_region: Lines
+) -> None:
+    page = json.dumps({"exportSnapshotRecords": [record(1)]}).encode()
+    chunks = f"{len(page):x}\r\n".encode() + page + b"\r\n0\r\n\r\n"
+    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    async with serve(lambda _: said) as raw:
+        result = await estates.audit(estates.estate(), lightsail=raw.url)
+    (line,) = by_region(result).values()
+    assert (line["verdict"], line["records"]) == ("complete", 1)
+
+
+@pytest.mark.parametrize("depth", [500, 100_000])
+def test_xml_that_is_nested_without_end_is_no_page(depth: int) -> None:
+    inner = b"<item><blockDeviceMapping>" * depth + b"</blockDeviceMapping></item>" * depth
+    with pytest.raises(BadResponse, match="nested more deeply"):
+        page_of(SOURCES[IMAGES], b"<r><imagesSet>" + inner + b"</imagesSet></r>")

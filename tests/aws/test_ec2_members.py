@@ -23,6 +23,16 @@ class Noting(dict[str, Any]):
         return self if key == "ebs" else default or ("id" if key.endswith("Id") and key[0] in "isv" else None)
 
 
+@pytest.mark.parametrize(
+    ("said", "size"),
+    [("0", 0.0), ("80", 80.0), ("9e18", 9e18), ("1e308", None), ("inf", None), ("nan", None), ("-1", None)],
+)
+def test_a_size_that_ec2_can_not_mean_is_not_known(said: str, size: float | None) -> None:
+    snapshot = ec2.snapshot({"snapshotId": "snap-1", "volumeSize": said, "fullSnapshotSizeInBytes": said})
+    assert snapshot is not None
+    assert (snapshot.volume_gb, snapshot.full_bytes) == (size, size)
+
+
 @pytest.mark.parametrize("read", [ec2.image, ec2.snapshot, ec2.volume, ec2.permitted])
 def test_every_member_that_is_read_is_kept_by_the_parser(read: Any) -> None:
     asked: set[str] = set()

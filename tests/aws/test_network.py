@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import gzip
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditor.audit import RunOptions
+from tests.delivery.certificates import certificate_in, server_tls
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
     from tests.aws.conftest import Asked, Estates, Http, Lines, Serve
 
 PAGE: dict[str, list[object]] = {"exportSnapshotRecords": []}
@@ -68,3 +72,25 @@ async def test_a_redirect_of_sts_takes_no_base_session_to_another_host(
     assert raw.asked
     (line,) = by_region(result).values()
     assert line["verdict"] == "failed"
+
+
+async def test_an_endpoint_that_nobody_vouches_for_is_told_nothing(
+    serve: Serve, http: Http, estates: Estates, by_region: Lines, tmp_path: Path
+) -> None:
+    tls = server_tls(certificate_in(tmp_path))
+    lines: list[Mapping[str, Any]] = []
+    async with serve(lambda _: http(200, PAGE, close=False), tls) as raw:
+        for trusted in ({}, {"AWS_CA_BUNDLE": str(tmp_path / "cert.pem")}):
+            deadline = RunOptions(deadline=timedelta(seconds=10))
+            result = await estates.audit(
+                estates.estate(), lightsail=raw.url, options=deadline, environ=trusted
+            )
+            lines += by_region(result).values()
+            if not trusted:
+                assert raw.asked == []
+
+    assert [(line["verdict"], line["reason"]) for line in lines] == [
+        ("failed", "network-error"),
+        ("complete", None),
+    ]
+    assert "CERTIFICATE_VERIFY_FAILED" in lines[0]["error_message"]

@@ -78,6 +78,18 @@ async def test_an_account_says_of_each_region_whether_it_is_on_and_is_asked_once
     }
 
 
+@pytest.mark.parametrize("token", [[], ["more"], {"more": 1}, 7, True, ""])
+async def test_a_token_that_is_no_text_ends_what_is_told(token: object) -> None:
+    regions = [{"RegionName": "ap-east-1", "RegionOptStatus": "DISABLED"}]
+
+    async def told(**_: Any) -> dict[str, Any]:
+        await anyio.lowlevel.checkpoint()
+        return {"Regions": regions, "NextToken": token}
+
+    client: Any = SimpleNamespace(list_regions=told)
+    assert await enabled(client).is_off(ACCOUNT, "ap-east-1", slot(), KEY) is True
+
+
 async def test_a_role_that_may_not_ask_proves_nothing_and_is_not_asked_again() -> None:
     client = AccountClient("AccessDeniedException")
     word = enabled(client)

@@ -276,3 +276,19 @@ def test_a_signal_hides_what_was_not_written(
 def test_a_command_that_only_shows_ends_with_0(process: Process) -> None:
     ended = process("policies")
     assert (ended.code, ended.err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "word"),
+    [
+        (["deliver", "-c", "nowhere.yaml"], "1 problem in the configuration; nothing was sent"),
+        (["verify", ".", "--allow-unsigned"], "nothing was verified"),
+        (["replay", "."], "nothing was replayed"),
+        (["bundle", ".", "-o", "bundle.zip"], "nothing was bundled"),
+        (["run", "-c", "nowhere.yaml"], "1 problem in the configuration; nothing was audited"),
+    ],
+)
+def test_a_command_that_can_not_be_carried_out_says_what_was_not_done(
+    process: Process, command: list[str], word: str
+) -> None:
+    assert f"exit 2: {word}" in process(*command).last

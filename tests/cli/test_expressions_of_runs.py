@@ -51,7 +51,7 @@ def test_without_the_extra_a_command_names_it_and_how_to_install_it(
     ended = spawn(*command, "-c", "accounts.yaml", program=program).ended()
     assert ended.code == 2
     assert ended.err.startswith("auditor: accounts.yaml:5: expression of failed: ")
-    assert "not installed; install it: pip install 'auditor[cel]'\n" in ended.err
+    assert "not installed; install it: pip install '.[cel]', with auditor's checkout" in ended.err
     assert "Traceback" not in ended.err
     assert not (tmp_path / "out").exists()
 

@@ -112,3 +112,12 @@ def test_the_schema_takes_a_destination_by_its_type_and_with_a_history_alone() -
     for wrong in ({"type": "webhok"}, {"sned": "all"}, {"drain": 5}):
         siem = good["destinations"]["siem"] | wrong
         assert not validator.is_valid(good | {"destinations": {"siem": siem}})
+
+
+def test_a_type_from_the_environment_is_not_shown(loaded: object) -> None:
+    assert callable(loaded)
+    with pytest.raises(
+        ConfigError, match="type of siem: there is none of this name; the types are"
+    ) as caught:
+        loaded(_siem("type: '${KEY}'"))
+    assert CANARY not in str(caught.value)

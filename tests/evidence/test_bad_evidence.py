@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import resource
 import shutil
 import sys
@@ -109,6 +110,23 @@ def test_a_path_that_leaves_the_folder_is_refused_and_not_read(
     assert ended.code == 1
     (line,) = ended.out.splitlines()
     assert "which is not in the run's folder" in line
+
+
+@pytest.mark.parametrize("name", [*PARTS, "evidence/more"])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_would_be_read_without_end_is_refused(
+    auditor: Auditor, folder: Path, name: str, kind: str
+) -> None:
+    (folder / name).unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    commands: list[list[str | Path]] = [["verify", folder, "--allow-unsigned"], ["replay", folder]]
+    for command in commands:
+        ended = auditor(*command)
+        assert ended.code == 1
+        assert f"{Path(name).name}: is neither a file nor a folder" in ended.out + ended.err
 
 
 def test_a_pack_that_is_elsewhere_is_refused(folder: Path) -> None:
@@ -235,5 +253,5 @@ def test_without_the_extra_it_is_told_how_to_install_it(
     )
     ended = process(*command, program=(sys.executable, "-c", WITHOUT))
     assert ended.code == 2
-    assert "zstandard is not installed; install it: pip install 'auditor[evidence]'" in ended.err
+    assert "zstandard is not installed; install it: pip install '.[evidence]'" in ended.err
     assert not Path("out").exists()

@@ -124,7 +124,8 @@ def test_without_pyarrow_it_is_refused_with_what_to_install(
     with pytest.raises(UsageError) as caught:
         check_formats([FormatRequest("parquet")], tmp_path, "accounts.yaml")
     assert str(caught.value) == (
-        "-f parquet: pyarrow is not installed; install it: pip install 'auditor[parquet]'"
+        "-f parquet: pyarrow is not installed; install it: pip install '.[parquet]', with "
+        "auditor's checkout or the path of its wheel for the dot"
     )
 
 

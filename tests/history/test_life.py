@@ -249,6 +249,17 @@ def test_who_accepts_what_is_not_found_is_asked_anew(nights: Nights) -> None:
     assert told.waiver is None
 
 
+def test_what_would_be_sql_is_text(nights: Nights) -> None:
+    name = "x'; DROP TABLE findings; --\"); DELETE FROM events"
+    hostile = finding(resource_arn=name, related={"record_arn": name}, resource_name=name, message=name)
+    other = finding(2)
+    told = [nights(Night(found=[hostile, other])) for _ in range(2)]
+
+    assert [each[hostile.finding_id].resource_arn for each in told] == [name, name]
+    assert [each[hostile.finding_id].status for each in told] == [Status.NEW, Status.RECURRING]
+    assert [each[other.finding_id].status for each in told] == [Status.NEW, Status.RECURRING]
+
+
 def test_a_hostile_name_is_kept_and_of_one_that_can_not_be_kept_as_it_is_nothing_is_gone(
     nights: Nights,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 import subprocess
 import sys
 import threading
@@ -93,6 +94,16 @@ def test_an_empty_file_is_a_history_that_is_yet_to_begin(nights: Nights, store: 
     store.path.touch()
 
     assert len(nights(Night(found=[finding()]))) == 1
+
+
+def test_a_new_file_is_its_owners_alone_and_one_that_was_there_stays_as_it_is(
+    nights: Nights, store: SQLiteStore
+) -> None:
+    nights(Night(found=[finding()]))
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+    store.path.chmod(0o640)
+    nights(Night(found=[finding()]))
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o640
 
 
 def test_a_history_without_one_of_its_tables_is_refused(nights: Nights, store: SQLiteStore) -> None:
@@ -336,7 +347,7 @@ def test_a_server_that_is_not_there_is_told_without_the_password() -> None:
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
 
-    with pytest.raises(UsageError, match=r"install it: pip install 'auditor\[postgresql\]'"):
+    with pytest.raises(UsageError, match=r"install it: pip install '\.\[postgresql\]'"):
         _open(PostgreSQLStore("postgresql://h/db", "postgresql://h/db"))
 
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+NOT_DONE = "nothing was bundled"
+"""The last word where it can't be carried out as asked."""
+
 
 @click.command(short_help="Make one archive of a run and its evidence, for an auditor.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, exists=True))

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
 
+NOT_DONE = "nothing was sent"
+"""The last word where it can't be carried out as asked."""
+
+
 @click.command(short_help="Send what earlier runs could not deliver.")
 @config_option
 @click.option(

@@ -28,6 +28,10 @@ class _Instant(click.ParamType["datetime"]):
         return instant.replace(tzinfo=instant.tzinfo or UTC).astimezone(UTC)
 
 
+NOT_DONE = "nothing was replayed"
+"""The last word where it can't be carried out as asked."""
+
+
 @click.command(short_help="Judge a run again from its evidence, without AWS.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False, exists=True))
 @click.option(

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+NOT_DONE = "nothing was verified"
+"""The last word where it can't be carried out as asked."""
+
 
 @click.command(short_help="Verify the evidence of a run, offline.")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
