@@ -16,7 +16,7 @@ from auditor.audit.findings import FindingMaker
 from auditor.aws import ec2
 from auditor.aws.bodies import is_known, page_of, prove_page
 from auditor.aws.failures import CALL_ERRORS, BadResponse, call_failed
-from auditor.aws.parsing import ParserFactory
+from auditor.aws.parsing import PARSERS
 from auditor.aws.sources import SOURCES
 from auditor.config import ExpressionSettings
 from auditor.errors import CallFailed
@@ -61,7 +61,6 @@ SHAPES = {
     "query": _LOADED.get_service_model("sts").operation_model("AssumeRole").output_shape,
     "rest-json": _LOADED.get_service_model("account").operation_model("ListRegions").output_shape,
 }
-PARSERS = {protocol: ParserFactory().create_parser(protocol) for protocol in SHAPES}
 
 IMAGE = {
     "imageId": "ami-1",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 from hypothesis import strategies as st
 
+from auditor.aws.pacing import Paces
 from auditor.aws.pages import PageReader
 from auditor.aws.sources import SOURCES
 from auditor.errors import CallFailed
@@ -164,7 +165,8 @@ async def read(answers: list[Page | Refusal]) -> str:
     script, outcome = Script(answers), Outcome()
     parts: Any = (Clients(script), Roles(), None, SOURCE, Target(EXPORT_RECORDS, ACCOUNT, "us-east-1"))
     slot: Any = Slot()
-    reader = PageReader(*parts, outcome=outcome, slot=slot, request_timeout=60.0)
+    pace = Paces().of(ACCOUNT, "us-east-1")
+    reader = PageReader(*parts, outcome=outcome, slot=slot, pace=pace, request_timeout=60.0)
     yielded: list[Any] = []
     failed: list[CallFailed] = []
 
