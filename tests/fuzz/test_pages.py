@@ -55,7 +55,7 @@ MAKER = FindingMaker(START.run_id, NOW, ENTRIES, SETTINGS)
 
 SOURCE_OF = {"json": SOURCES[EXPORT_RECORDS], "ec2": SOURCES[IMAGES]}
 _LOADED = botocore.session.get_session()
-SHAPES = {
+SHAPES: dict[str, Any] = {
     "json": _LOADED.get_service_model("lightsail").operation_model("GetExportSnapshotRecords").output_shape,
     "ec2": _LOADED.get_service_model("ec2").operation_model("DescribeImages").output_shape,
     "query": _LOADED.get_service_model("sts").operation_model("AssumeRole").output_shape,
