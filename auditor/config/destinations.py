@@ -175,21 +175,22 @@ def _of_variable(subject: str, child: Child, environ: Mapping[str, str], faults:
 
 def _of_file(subject: str, child: Child | None, faults: Faults) -> str | None:
     text = None if child is None else text_of(child.node)
-    if child is None or text is None:
+    if child is None or text is None or not isinstance(child.node, Scalar):
         return None  # pydantic tells what it is instead of text
+    subject = f"{subject}: {cut(child.node.text)}"
     try:
         with Path(text).open("rb") as file:
             data = file.read(_LARGEST_SECRET + 1)
         value = data.decode("utf-8").strip()
     except OSError as error:
         why = error.strerror or type(error).__name__
-        faults.add(child.line, f"{subject}: {cut(text)} can't be read: {why}; name a file that can")
+        faults.add(child.line, f"{subject} can't be read: {why}; name a file that can")
         return None
     except ValueError:  # a NUL in the path, or what is no text
-        faults.add(child.line, f"{subject}: {cut(text)} holds no text; write the secret to it in UTF-8")
+        faults.add(child.line, f"{subject} holds no text; write the secret to it in UTF-8")
         return None
     if not value or len(data) > _LARGEST_SECRET:
         what = "holds nothing" if not value else "is larger than 64 KiB"
-        faults.add(child.line, f"{subject}: {cut(text)} {what}; write the secret alone to it")
+        faults.add(child.line, f"{subject} {what}; write the secret alone to it")
         return None
     return value

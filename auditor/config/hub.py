@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.config.nodes import Scalar
 from auditor.config.text import quoted
 from auditor.config.values import text_of
 from auditor.model import HUB_ACTIONS, Account
@@ -59,10 +60,12 @@ def _check_identities(first: Child, accounts: Iterable[MappingNode], faults: Fau
     for entry in accounts:
         own = entry.children.get("source_identity")
         other = text_of(own.node) if own is not None else None
-        if own is not None and None not in (said, other) and said != other:
+        if own is None or not isinstance(own.node, Scalar):
+            continue
+        if None not in (said, other) and said != other:
             # IAM user guide, "Monitor and control actions taken with assumed roles".
             faults.add(
                 own.line,
-                f"source_identity {quoted(str(other))}: the hub's session has another one (line {first.line}), which "
+                f"source_identity {quoted(own.node.text)}: the hub's session has another one (line {first.line}), which "
                 "no role assumed with it can change; remove it here, or there",
             )

@@ -6,7 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from auditor.config.entries import LONGEST_TAG_KEY, LONGEST_TAG_VALUE, MOST_TAGS
-from auditor.config.nodes import MappingNode
+from auditor.config.nodes import MappingNode, Scalar
 from auditor.config.text import cut, quoted
 from auditor.config.values import text_of
 
@@ -51,11 +51,15 @@ def _check(tags: Child, children: dict[str, Child], faults: Faults) -> None:
             )
         elif key.casefold().startswith("aws:"):
             faults.add(child.line, f"a tag's key can't be {quoted(key)}: AWS keeps aws: for its own")
-        value = text_of(child.node)
-        if value is not None and not (len(value) <= LONGEST_TAG_VALUE and _is_taken(value)):
+        node, value = child.node, text_of(child.node)
+        if (
+            isinstance(node, Scalar)
+            and value is not None
+            and not (len(value) <= LONGEST_TAG_VALUE and _is_taken(value))
+        ):
             faults.add(
                 child.line,
-                f"the tag {cut(key)} can't be {quoted(value)}; write at most {LONGEST_TAG_VALUE} {_CHARACTERS}",
+                f"the tag {cut(key)} can't be {quoted(node.text)}; write at most {LONGEST_TAG_VALUE} {_CHARACTERS}",
             )
 
 

@@ -25,7 +25,7 @@ CANARY = "canary-7f3a"
 def loaded(tmp_path: Path) -> object:
     def load(text: str) -> Config:
         path = tmp_path / "accounts.yaml"
-        path.write_text(HEAD + text)
+        path.write_text((HEAD if "accounts:" not in text else "version: 1\n") + text)
         return load_config(
             path,
             policy_settings={},
@@ -120,4 +120,24 @@ def test_a_type_from_the_environment_is_not_shown(loaded: object) -> None:
         ConfigError, match="type of siem: there is none of this name; the types are"
     ) as caught:
         loaded(_siem("type: '${KEY}'"))
+    assert CANARY not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _siem(f"type: webhook, {URL}, secret_file: '/nowhere/${{KEY}}'"),
+        "defaults: {role_name: R, session_tags: {team: '${KEY}:!'}}\n",
+        (
+            "defaults: {hub_role_arn: 'arn:aws:iam::999988887777:role/H', source_identity: a-b, role_name: R}\n"
+            "accounts: [{id: '444455556666', source_identity: '${KEY}'}]\n"
+        ),
+    ],
+    ids=["a file of a secret", "a session tag", "a source identity"],
+)
+def test_what_the_environment_holds_is_shown_as_it_is_written(loaded: object, text: str) -> None:
+    assert callable(loaded)
+    with pytest.raises(ConfigError) as caught:
+        loaded(text)
+    assert "${KEY}" in str(caught.value)
     assert CANARY not in str(caught.value)
