@@ -45,9 +45,7 @@ def campaigns(given: argparse.Namespace) -> int:
             say(*(f"    {wrong}" for wrong in outcome.wrong))
             say(f"  repeat it by: {command_of(outcome)}")
         if done % 50 == 0 or done == asked.campaigns:
-            print(
-                f"{done} of {asked.campaigns}, {failed} failed, {time.monotonic() - began:.0f} s", flush=True
-            )
+            say(f"{done} of {asked.campaigns}, {failed} failed, {time.monotonic() - began:.0f} s")
 
     try:
         outcomes = run_many(asked, tell)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from auditor.simulator.signature import MAX_SKEW
 from tests.fire.truth import (
     CONCLUDING,
     OF_RECORDS,
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from auditor.simulator.estate import Estate
     from tests.fire.drawing import Campaign
     from tests.fire.night import Seen
+    from tests.fire.troubles import Night
     from tests.fire.truth import Finding, Place
 
 GRACE = 3.0
 """Seconds after its deadline in which a run has to be over (the design's promise)."""
 _NOT_OF_THIS_NIGHT = frozenset({"not_seen", "resolved"})
-_NOT_WRITTEN, _INCOMPLETE, _FINDINGS, _SIGTERM = 4, 3, 1, 143
+_NOT_WRITTEN, _INCOMPLETE, _FINDINGS, _SIGTERM, _TERM = 4, 3, 1, 143, 15
+_STOPPED = frozenset({_SIGTERM, -_TERM})
 
 
 def problems(campaign: Campaign, seen: Seen, taken: Sequence[Mapping[str, Any]], now: float) -> list[str]:
@@ -49,6 +52,8 @@ def _problems(
     if seen.error is not None:
         yield from _of_a_refusal(campaign, seen)
         return
+    if seen.interrupted and not seen.folder.exists() and seen.exit_code in _STOPPED:
+        return  # before it had begun
     missing = [n for n in ("findings.jsonl", "coverage.jsonl", "run.json") if not (seen.folder / n).exists()]
     if missing:
         yield f"exit {seen.exit_code}, and {', '.join(missing)} missing"
@@ -58,6 +63,10 @@ def _problems(
     yield from _of_the_exit(campaign, seen)
     if campaign.remembers:
         yield from _of_the_receiver(seen, taken)
+
+
+def _night(campaign: Campaign, seen: Seen) -> Night:
+    return campaign.nights[int(seen.folder.name.rpartition("-")[2])]
 
 
 def _of_time(campaign: Campaign, seen: Seen) -> Iterator[str]:
@@ -73,8 +82,10 @@ def _of_the_log(seen: Seen) -> Iterator[str]:
 
 
 def _of_a_refusal(campaign: Campaign, seen: Seen) -> Iterator[str]:
-    """A run that did not begin: only where a hub was refused, with nothing written."""
-    if campaign.estate.hub is None or "hub role" not in str(seen.error):
+    """A run that did not begin: only where the hub or the base credentials were refused, with nothing written."""
+    hub = campaign.estate.hub is not None and "hub role" in str(seen.error)
+    skewed = abs(_night(campaign, seen).clock_off) > MAX_SKEW
+    if not hub and not (skewed and "does not accept the base credentials" in str(seen.error)):
         yield f"refused to run: {seen.error}"
     if seen.exit_code != 2:
         yield f"exit {seen.exit_code} of a run that did not begin"
@@ -171,7 +182,10 @@ def _of_a_place(
 def _of_the_exit(campaign: Campaign, seen: Seen) -> Iterator[str]:
     held = set(_conditions(campaign, seen))
     order = [code for code in (_SIGTERM, _NOT_WRITTEN, _INCOMPLETE, _FINDINGS) if code in held] or [0]
-    if seen.exit_code != order[0]:
+    stopped = (
+        seen.interrupted and seen.exit_code == -_TERM
+    )  # once all was written, and nobody waited for it any more
+    if seen.exit_code != order[0] and not stopped:
         yield f"exit {seen.exit_code}, and by the contract {order}"
     if set(seen.run["exit_conditions"]) != set(order):
         yield f"exit_conditions {seen.run['exit_conditions']}, and by the contract {order}"
@@ -190,8 +204,7 @@ def _conditions(campaign: Campaign, seen: Seen) -> Iterator[int]:
         yield _INCOMPLETE
     if any(f["severity"] in SEVERE and f["status"] != "resolved" and not f["waiver"] for f in seen.findings):
         yield _FINDINGS
-    number = int(seen.folder.name.rpartition("-")[2])
-    if campaign.nights[number].full_output or seen.due or seen.dead_letters:
+    if _night(campaign, seen).full_output or seen.due or seen.dead_letters:
         yield _NOT_WRITTEN
     if seen.interrupted and _SIGTERM in seen.run["exit_conditions"]:
         yield _SIGTERM  # it may have come when all was done

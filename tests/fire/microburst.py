@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 VERSION = "0.10.0"
 REQUIREMENTS = Path(__file__).parent / "microburst.lock"
 """All that it needs, pinned, each with its hashes."""
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 class NoMicroburst(Exception):  # noqa: N818 -- says why there is none
@@ -86,7 +86,8 @@ class Proxy:
         return [event["action"] for event in self._ask("GET", "fired?limit=2000")]
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        # It answers nobody while it reads AWS's service models.
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_START_SECONDS)
         try:
             told = None if body is None else json.dumps(body)
             connection.request(method, f"/_microburst/{path}", told, {"Content-Type": "application/json"})
@@ -137,5 +138,5 @@ def proxy(program: Path) -> Iterator[Proxy]:
         running.wait(process)
         yield running
     finally:
-        process.terminate()
-        process.wait(timeout=10)
+        process.kill()  # asked to end, it would wait a minute for what it holds
+        process.wait()
