@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 from tests.fire.many import Asked, command_of, run_many, summary
 from tests.fire.microburst import NoMicroburst
+from tests.fire.soaking import soak, verdict
 
 if TYPE_CHECKING:
     from tests.fire.campaigning import Outcome
+    from tests.fire.soaking import Sample
+
+_LINES = 60
+"""Of a soak's table."""
 
 
 def main() -> None:
@@ -26,6 +31,13 @@ def main() -> None:
     )
     many.add_argument("--workers", type=int, default=2, metavar="N", help="processes")
     many.set_defaults(do=campaigns)
+    long = commands.add_parser("soak", help="runs in one process for a long time: does anything grow?")
+    long.add_argument("--minutes", type=float, default=30.0, metavar="N")
+    long.add_argument(
+        "--lifetime", type=float, default=60.0, metavar="S", help="seconds that credentials last"
+    )
+    long.add_argument("--seed", type=int, default=1, metavar="N")
+    long.set_defaults(do=soaked)
     asked = parser.parse_args()
     raise SystemExit(asked.do(asked))
 
@@ -54,6 +66,37 @@ def campaigns(given: argparse.Namespace) -> int:
         return 2
     say(summary(outcomes, began))
     return int(any(outcome.wrong for outcome in outcomes))
+
+
+def soaked(given: argparse.Namespace) -> int:
+    """Soak the audit; 0 where nothing grew and nothing was wrong."""
+    seconds, shown = given.minutes * 60, -1.0
+
+    def tell(sample: Sample) -> None:
+        nonlocal shown
+        if sample.at - shown >= seconds / _LINES:
+            say(sample.line)
+            shown = sample.at
+
+    come = soak(seconds=seconds, lifetime=given.lifetime, seed=given.seed, tell=tell)
+    grew, told = verdict(come.samples)
+    least = come.long_seconds / given.lifetime
+    if come.roles_of_an_account < least:
+        come.wrong.append(
+            f"sessions of the long run: {come.roles_of_an_account} an account, below {least:.1f}"
+        )
+    say(
+        f"{len(come.samples)} nights, exit codes {dict(sorted(come.exits.items()))}, {come.events} events delivered, "
+        f"{come.loud} warnings and errors in the logs",
+        f"the long run: {come.pages} pages, {come.roles} sessions, {come.roles_of_an_account:.1f} an account",
+        told,
+        *come.wrong,
+        *grew,
+        "failed"
+        if come.wrong or grew
+        else "flat, and every loud line of the logs is in the ledger or run.json",
+    )
+    return int(bool(come.wrong or grew))
 
 
 def say(*lines: str) -> None:

@@ -58,8 +58,8 @@ def _problems(
     if missing:
         yield f"exit {seen.exit_code}, and {', '.join(missing)} missing"
         return
-    yield from _of_the_ledger(campaign.estate, seen)
-    yield from _of_findings(campaign.estate, seen, now)
+    yield from of_the_ledger(campaign.estate, seen)
+    yield from of_findings(campaign.estate, seen, now)
     yield from _of_the_exit(campaign, seen)
     if campaign.remembers:
         yield from _of_the_receiver(seen, taken)
@@ -93,7 +93,7 @@ def _of_a_refusal(campaign: Campaign, seen: Seen) -> Iterator[str]:
         yield "a folder of a run that did not begin"
 
 
-def _of_the_ledger(estate: Estate, seen: Seen) -> Iterator[str]:
+def of_the_ledger(estate: Estate, seen: Seen) -> Iterator[str]:
     coverage = seen.coverage
     keys = Counter((line["source"], line["account_id"], line["region"]) for line in coverage)
     yield from (f"{count} verdicts of {key}" for key, count in keys.items() if count > 1)
@@ -128,7 +128,7 @@ def _of_the_ledger(estate: Estate, seen: Seen) -> Iterator[str]:
         yield f"run.json says {told}, and the ledger {dict(totals)}"
 
 
-def _of_findings(estate: Estate, seen: Seen, now: float) -> Iterator[str]:
+def of_findings(estate: Estate, seen: Seen, now: float) -> Iterator[str]:
     everything = seen.findings
     ids = Counter(finding["finding_id"] for finding in everything)
     yield from (f"{count} findings of id {each}" for each, count in ids.items() if count > 1)

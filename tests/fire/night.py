@@ -160,7 +160,7 @@ def _environ(campaign: Campaign, night: Night, running: Running, proxy: Proxy | 
 
 
 @contextmanager
-def _environment(environ: Mapping[str, str]) -> Iterator[None]:
+def environment(environ: Mapping[str, str]) -> Iterator[None]:
     before = dict(os.environ)
     for name in list(os.environ):
         if name.startswith(("AWS_", "OTEL_")) or name.lower().endswith("_proxy"):
@@ -178,7 +178,7 @@ def _in_process(campaign: Campaign, night: Night, run: Path, environ: Mapping[st
     structlog.configure(
         processors=[structlog.stdlib.add_log_level, structlog.processors.format_exc_info, _into(log)]
     )
-    with _environment(environ):
+    with environment(environ):
         config = auditor.load_config(run.parent / "accounts.yaml")
         limits = config.limits.model_copy(
             update={"request_timeout": timedelta(seconds=campaign.request_timeout)}
@@ -243,7 +243,7 @@ def _as_process(
         "json",
     ]
     words += ["-f", "csv=/dev/full"] if night.full_output else []
-    with _environment(environ), TemporaryFile() as stderr:
+    with environment(environ), TemporaryFile() as stderr:
         process = subprocess.Popen(
             [sys.executable, "-W", "error::ResourceWarning", "-m", "auditor", *words],
             cwd=run.parent,

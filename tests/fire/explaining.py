@@ -1,0 +1,47 @@
+"""Whether what a run says in its log as a warning or an error stands in its ledger or run.json too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tests.fire.night import Seen
+
+_LOUD = frozenset({"warning", "error", "critical", "exception"})
+
+
+def unexplained(log: Sequence[Mapping[str, Any]], seen: Seen) -> list[str]:
+    """Return each loud line of a log that the run's own files do not account for."""
+    run = seen.run
+    coverage = {(line["source"], line["account_id"], line["region"]): line for line in seen.coverage}
+    deliveries = {report["destination"] for report in run["deliveries"]}
+
+    def accounted(event: Mapping[str, Any]) -> bool:
+        match event["event"]:
+            case "target not read to its end":
+                line = coverage[event["source"], event["account"], event["region"]]
+                return bool(line["verdict"] != "complete" and line["reason"] == event["reason"])
+            case "page token rejected; begun again":
+                # It took a request more than pages were read.
+                line = coverage[event["source"], event["account"], event["region"]]
+                return bool(line["requests"] > line["pages"])
+            case "calls do not go to AWS":
+                return bool(run["endpoint_overrides"][event["service"]] == event["endpoint"])
+            case "not delivered yet" | "refused for good":
+                return event["destination"] in deliveries
+            case "Lightsail did not say which Regions it has":
+                return not run["scope"]["regions_compared"]
+            case "caller not known":
+                return run["caller_arn"] is None
+            case "role not refreshed":
+                # It lost nothing: the session in hand went on. Had it ended first, the account's targets would say so.
+                return event["level"] == "warning" and any(key[1] == event["account"] for key in coverage)
+        return False
+
+    return [
+        f"in the log, and in no file: {dict(event)}"
+        for event in log
+        if event.get("level") in _LOUD and not accounted(event)
+    ]
