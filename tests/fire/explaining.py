@@ -18,30 +18,34 @@ def unexplained(log: Sequence[Mapping[str, Any]], seen: Seen) -> list[str]:
     coverage = {(line["source"], line["account_id"], line["region"]): line for line in seen.coverage}
     deliveries = {report["destination"] for report in run["deliveries"]}
 
-    def accounted(event: Mapping[str, Any]) -> bool:
+    def is_accounted(event: Mapping[str, Any]) -> bool:
+        line = coverage.get((event.get("source", ""), event.get("account", ""), event.get("region", "")))
         match event["event"]:
             case "target not read to its end":
-                line = coverage[event["source"], event["account"], event["region"]]
-                return bool(line["verdict"] != "complete" and line["reason"] == event["reason"])
+                # With the reason that the ledger has.
+                accounted = line is not None and line["reason"] == event["reason"] is not None
             case "page token rejected; begun again":
                 # It took a request more than pages were read.
-                line = coverage[event["source"], event["account"], event["region"]]
-                return bool(line["requests"] > line["pages"])
+                accounted = line is not None and line["requests"] > line["pages"]
             case "calls do not go to AWS":
-                return bool(run["endpoint_overrides"][event["service"]] == event["endpoint"])
+                accounted = run["endpoint_overrides"][event["service"]] == event["endpoint"]
             case "not delivered yet" | "refused for good":
-                return event["destination"] in deliveries
+                accounted = event["destination"] in deliveries
             case "Lightsail did not say which Regions it has":
-                return not run["scope"]["regions_compared"]
+                accounted = not run["scope"]["regions_compared"]
             case "caller not known":
-                return run["caller_arn"] is None
+                accounted = run["caller_arn"] is None
             case "role not refreshed":
                 # It lost nothing: the session in hand went on. Had it ended first, the account's targets would say so.
-                return event["level"] == "warning" and any(key[1] == event["account"] for key in coverage)
-        return False
+                accounted = event["level"] == "warning" and any(
+                    key[1] == event["account"] for key in coverage
+                )
+            case _:
+                accounted = False
+        return bool(accounted)
 
     return [
         f"in the log, and in no file: {dict(event)}"
         for event in log
-        if event.get("level") in _LOUD and not accounted(event)
+        if event.get("level") in _LOUD and not is_accounted(event)
     ]

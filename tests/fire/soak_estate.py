@@ -96,7 +96,7 @@ class Side:
         path.write_text(estate.accounts_yaml() + "limits: {request_timeout: 10s, deadline: 24h}\n", "utf-8")
         return {"environ": running.environ, "config": str(path)}
 
-    def begin(self, number: int) -> dict[str, Any]:
+    def begin(self) -> dict[str, Any]:
         """Serve what is there this night, and say where."""
         chance = self._chance
         there = chance.sample(self._whole.accounts, chance.randint(5, _ACCOUNTS - 2))

@@ -33,7 +33,7 @@ from tests.fire.night import KEY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    import anyio.abc
+    from anyio.abc import TaskStatus
 
     _Logs = dict[str, list[dict[str, Any]]]
 
@@ -213,7 +213,7 @@ def _sorted_into(logs: _Logs) -> Any:
 
 
 async def _one(soaked: Soaked, folder: Path, other: _Other, number: int, logs: _Logs) -> None:
-    served = await other.ask("begin", number=number)
+    served = await other.ask("begin")
     run = folder / f"night-{number}"
     code = await _audited(served, run, logs)
     soaked.exits[code] = soaked.exits.get(code, 0) + 1
@@ -233,7 +233,7 @@ async def _long(  # noqa: PLR0913 -- as above, and when it has begun
     seconds: float,
     logs: _Logs,
     *,
-    task_status: anyio.abc.TaskStatus[None],
+    task_status: TaskStatus[None],
 ) -> None:
     began = time.monotonic()
     served = await other.ask("slow", seconds=seconds)
