@@ -80,7 +80,7 @@ def soaked(given: argparse.Namespace) -> int:
 
     come = soak(seconds=seconds, lifetime=given.lifetime, seed=given.seed, tell=tell)
     grew, told = verdict(come.samples)
-    least = come.long_seconds / given.lifetime
+    least = come.long_seconds / given.lifetime - 1
     if come.roles_of_an_account < least:
         come.wrong.append(
             f"sessions of the long run: {come.roles_of_an_account} an account, below {least:.1f}"

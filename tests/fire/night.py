@@ -10,10 +10,11 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,6 @@ from tests.fire.names import FINE, resolving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from auditor.simulator.server import Running
     from tests.fire.drawing import Campaign
@@ -54,6 +54,8 @@ class Seen:
     exit_code: int
     wall: float
     """Seconds from the beginning of the run to its end."""
+    starved: float
+    """Seconds in which this process could have gone on, and the machine had others to serve."""
     log: list[Mapping[str, Any]]
     left: list[str]
     """What was left behind that should not be."""
@@ -190,23 +192,33 @@ def _in_process(campaign: Campaign, night: Night, run: Path, environ: Mapping[st
             concurrency=campaign.concurrency,
             formats=full,
         )
-        began, error, code, strays = time.monotonic(), None, 2, list[str]()
+        began, waited, error, code, strays = time.monotonic(), waiting(), None, 2, list[str]()
         with resolving(night.lookups, night.then) as lookups:
             try:
                 code, strays = anyio.run(partial(_audit, replace(config, limits=limits), options))
             except auditor.UsageError as refused:
                 error = str(refused)
-        wall = time.monotonic() - began
+        wall, starved = time.monotonic() - began, waiting() - waited
         del config, options
     return Seen(
         run,
         code,
         wall,
+        starved,
         log,
         strays,
         struck=["name lookup"] * lookups.failed if night.then != FINE or night.lookups else [],
         error=error,
     )
+
+
+def waiting(process: str = "self") -> float:
+    """Return how many seconds the threads of a process have been ready to run, and were not run (proc(5), schedstat)."""
+    total = 0
+    for task in Path(f"/proc/{process}/task").iterdir():
+        with suppress(OSError):  # it has ended meanwhile
+            total += int((task / "schedstat").read_text("ascii").split()[1])
+    return total / 1e9
 
 
 async def _audit(config: auditor.Config, options: auditor.RunOptions) -> tuple[int, list[str]]:
@@ -251,11 +263,13 @@ def _as_process(
             stderr=stderr,
         )
         interrupted = _interrupt(process, campaign.signal_after, running)
-        try:
-            process.wait(timeout=_HANGING)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        starved, until = 0.0, time.monotonic() + _HANGING
+        while process.poll() is None and time.monotonic() < until:
+            with suppress(OSError):  # it has ended meanwhile
+                starved = waiting(str(process.pid))
+            time.sleep(0.02)
+        process.kill()
+        process.wait()
         ended = time.time()
         stderr.seek(0)
         text = stderr.read().decode()
@@ -267,7 +281,9 @@ def _as_process(
     left = [f"a traceback: {text[-2000:]}"] if "Traceback" in text or "ResourceWarning" in text else []
     left += [f"half a file: {path.name}" for path in run.parent.rglob("*.part")]
     refused = others[-1] if process.returncode == 2 and others else None
-    return Seen(run, process.returncode, ended - began, log, left, error=refused, interrupted=interrupted)
+    return Seen(
+        run, process.returncode, ended - began, starved, log, left, error=refused, interrupted=interrupted
+    )
 
 
 def _interrupt(process: subprocess.Popen[bytes], after: float | None, running: Running) -> bool:

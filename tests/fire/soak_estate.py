@@ -36,8 +36,8 @@ _DESTINATION = (
     "  hook: {{type: webhook, url: '{url}', secret_env: {key}, timeout: 1s, drain: 2s}}\n"
 )
 _ACCOUNTS = 10
-_LATENCY = 2.0
-"""Seconds that each page of the long run takes."""
+_PAGES_OF_A_SESSION = 30
+"""How many pages of the long run are read in the time that a session lasts."""
 _SLOW_ACCOUNTS, _SLOW_REGIONS = 4, REGIONS[:2]
 _NETWORK = (
     FaultKind.THROTTLE,
@@ -75,19 +75,20 @@ class Side:
 
     def slow(self, seconds: float) -> dict[str, Any]:
         """Serve an estate that takes so long to be read, and say where."""
+        latency = self._lifetime / _PAGES_OF_A_SESSION
         estate = generate(
             1,
             accounts=_SLOW_ACCOUNTS,
             regions=_SLOW_REGIONS,
             now=datetime.now(UTC) - timedelta(seconds=1),
-            records_per_target=max(int(seconds / _LATENCY), 3),
+            records_per_target=max(int(seconds / latency), 3),
             page_size=1,
             planted=0.1,
         )
         running = self._long.enter_context(
             serve_in_thread(
                 estate,
-                faults=[Fault(FaultKind.LATENCY, seconds=_LATENCY)],
+                faults=[Fault(FaultKind.LATENCY, seconds=latency)],
                 credential_lifetime=self._lifetime,
             )
         )
@@ -128,7 +129,7 @@ class Side:
     def end(self, folder: str, log: list[Mapping[str, Any]], exit_code: int) -> dict[str, Any]:
         """Look at a night that is over."""
         self._night.close()
-        seen = Seen(Path(folder), exit_code, 0.0, log, [])
+        seen = Seen(Path(folder), exit_code, 0.0, 0.0, log, [])
         wrong = [*of_the_ledger(self._estate, seen), *of_findings(self._estate, seen, self._made)]
         wrong += unexplained(log, seen)
         taken = len(self._receiver.taken) if self._receiver is not None else 0
@@ -138,7 +139,7 @@ class Side:
         """Look at the long run, which has to be complete."""
         assert self._slow is not None
         estate, running = self._slow
-        seen = Seen(Path(folder), exit_code, 0.0, log, [])
+        seen = Seen(Path(folder), exit_code, 0.0, 0.0, log, [])
         wrong = [
             *of_the_ledger(estate, seen),
             *of_findings(estate, seen, self._made),

@@ -15,7 +15,7 @@ from tests.fire.microburst import NoMicroburst, installed
 if TYPE_CHECKING:
     from tests.fire.campaigning import Outcome
 
-CAMPAIGNS = 10
+CAMPAIGNS = 6
 SEED = 20_000
 
 
@@ -42,7 +42,7 @@ def test_so_it_is_with_somebody_elses_faults() -> None:
         installed()
     except NoMicroburst as error:
         pytest.skip(f"microburst can't be installed: {error}")
-    outcomes = run_many(Asked(6, SEED + CAMPAIGNS, proxied=6, workers=1), lambda *_: None)
+    outcomes = run_many(Asked(4, SEED + CAMPAIGNS, proxied=4, workers=1), lambda *_: None)
     assert_nothing_wrong(outcomes)
     assert any(struck.startswith("proxy: ") for outcome in outcomes for struck in outcome.struck)
 

@@ -135,7 +135,7 @@ def test_another_exit_code_a_late_end_and_what_was_left_are_found(run: Run) -> N
     for other, said in (
         (replace(seen, exit_code=0), "exit 0, and by the contract [1]"),
         (replace(seen, due=3), "exit 1, and by the contract [4, 1]"),
-        (replace(seen, wall=24.0), "took 24.00 s"),
+        (replace(seen, wall=24.0, starved=0.5), "took 23.50 s"),
         (replace(seen, left=["a thread: one"]), "a thread: one"),
         (replace(seen, log=[{"event": "internal error: a bug of the auditor"}]), "said in the log"),
         (replace(seen, error="no such thing"), "refused to run"),
