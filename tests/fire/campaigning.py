@@ -6,19 +6,24 @@ import tempfile
 import time
 import traceback
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tests.fire.checking import problems
 from tests.fire.drawing import draw
 from tests.fire.leftovers import watched
 from tests.fire.night import configure, spend
 from tests.fire.receiver import Receiver
+from tests.fire.troubles import Night
 
 if TYPE_CHECKING:
     from tests.fire.drawing import Campaign
     from tests.fire.microburst import Proxy
+    from tests.fire.night import Seen
+
+CHECKPOINT = "checkpoint.jsonl"
+"""What a run leaves that was cut off, and nothing else does."""
 
 
 @dataclass(slots=True)
@@ -59,7 +64,7 @@ def run_campaign(seed: int, proxy: Proxy | None = None, *, as_process: bool | No
 
 def _run(campaign: Campaign, folder: Path, proxy: Proxy | None, outcome: Outcome) -> None:
     made = time.time()
-    taken = []
+    taken: list[dict[str, Any]] = []
     for number, night in enumerate(campaign.nights):
         outcome.drawn += night.drawn
         # Servers end before it is looked what is left: what they keep for a client is not the client's.
@@ -69,14 +74,40 @@ def _run(campaign: Campaign, folder: Path, proxy: Proxy | None, outcome: Outcome
                 stack.enter_context(receiver.serving())
             configure(campaign, folder, receiver)
             seen = spend(campaign, number, folder, receiver, proxy)
-        seen.left += over.left
+            told = [*taken, *(receiver.taken if receiver is not None else [])]
+            wrong = problems(campaign, seen, told, made)
+            _note(outcome, seen)
+            if (seen.folder / CHECKPOINT).exists():
+                outcome.how.append("resumed")
+                wrong += _resumed(campaign, folder, receiver, proxy, outcome, taken, made)
         if receiver is not None:
             taken += receiver.taken
             outcome.struck += ["receiver"] * receiver.misdeeds
-        outcome.struck += seen.struck
-        outcome.exits.append(seen.exit_code)
-        if seen.error is None:
-            outcome.verdicts += [
-                f"{line['verdict']} {line['reason'] or ''}".strip() for line in seen.coverage
-            ]
-        outcome.wrong += [f"night {number + 1}: {wrong}" for wrong in problems(campaign, seen, taken, made)]
+        outcome.wrong += [f"night {number + 1}: {each}" for each in (*wrong, *over.left)]
+
+
+def _resumed(  # noqa: PLR0913, PLR0917 -- as above
+    campaign: Campaign,
+    folder: Path,
+    receiver: Receiver | None,
+    proxy: Proxy | None,
+    outcome: Outcome,
+    taken: list[dict[str, Any]],
+    made: float,
+) -> list[str]:
+    """Let a run go on that was cut off, with nothing in its way; return what is wrong with it."""
+    calm = replace(campaign, nights=(Night(full_output=campaign.nights[0].full_output),), signal_after=None)
+    seen = spend(calm, 0, folder, receiver, proxy, resumes=True)
+    _note(outcome, seen)
+    told = [*taken, *(receiver.taken if receiver is not None else [])]
+    wrong = problems(calm, seen, told, made)
+    if (seen.folder / CHECKPOINT).exists():
+        wrong.append("a checkpoint of a run that is done")
+    return [f"resumed: {each}" for each in wrong]
+
+
+def _note(outcome: Outcome, seen: Seen) -> None:
+    outcome.struck += seen.struck
+    outcome.exits.append(seen.exit_code)
+    if (seen.folder / "coverage.jsonl").exists():
+        outcome.verdicts += [f"{line['verdict']} {line['reason'] or ''}".strip() for line in seen.coverage]

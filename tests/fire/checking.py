@@ -54,6 +54,8 @@ def _problems(
         return
     if seen.interrupted and not seen.folder.exists() and seen.exit_code in _STOPPED:
         return  # before it had begun
+    if not seen.interrupted and (seen.folder / "checkpoint.jsonl").exists():
+        yield "a checkpoint, and nothing has cut it off"
     missing = [n for n in ("findings.jsonl", "coverage.jsonl", "run.json") if not (seen.folder / n).exists()]
     if missing:
         yield f"exit {seen.exit_code}, and {', '.join(missing)} missing"

@@ -107,19 +107,28 @@ def configure(campaign: Campaign, folder: Path, receiver: Receiver | None) -> Pa
     return path
 
 
-def spend(
-    campaign: Campaign, number: int, folder: Path, receiver: Receiver | None, proxy: Proxy | None
+def spend(  # noqa: PLR0913 -- all that a night has
+    campaign: Campaign,
+    number: int,
+    folder: Path,
+    receiver: Receiver | None,
+    proxy: Proxy | None,
+    *,
+    resumes: bool = False,
 ) -> Seen:
     """Run the audit of a night in a folder of its own.
 
     :param folder: the campaign's, with its configuration.
+    :param resumes: whether the run goes on that a signal has ended.
     """
     night = campaign.nights[number]
     with ExitStack() as stack:
         running = stack.enter_context(_served(campaign, night, proxy))
         environ = _environ(campaign, night, running, proxy)
         if campaign.as_process:
-            seen = _as_process(campaign, night, folder / f"run-{number}", environ, running)
+            run = folder / f"run-{number}"
+            words = ["--resume", str(run)] if resumes else _asked(campaign, night, run)
+            seen = _as_process(campaign, run, words, environ, running)
         else:
             seen = _in_process(campaign, night, folder / f"run-{number}", environ)
     seen.struck += [str(call.fault) for call in running.calls if call.fault is not None]
@@ -241,23 +250,18 @@ def _into(log: list[Mapping[str, Any]]) -> Any:
     return keep
 
 
+def _asked(campaign: Campaign, night: Night, run: Path) -> list[str]:
+    words = ["-o", str(run), "--concurrency", str(campaign.concurrency)]
+    return [*words, "-f", "csv=/dev/full"] if night.full_output else words
+
+
 def _as_process(
-    campaign: Campaign, night: Night, run: Path, environ: Mapping[str, str], running: Running
+    campaign: Campaign, run: Path, words: list[str], environ: Mapping[str, str], running: Running
 ) -> Seen:
-    words = [
-        "run",
-        "--quiet",
-        "-o",
-        str(run),
-        "--concurrency",
-        str(campaign.concurrency),
-        "--log-format",
-        "json",
-    ]
-    words += ["-f", "csv=/dev/full"] if night.full_output else []
+    command = [sys.executable, "-W", "error::ResourceWarning", "-m", "auditor", "run", "--quiet"]
     with environment(environ), TemporaryFile() as stderr:
         process = subprocess.Popen(
-            [sys.executable, "-W", "error::ResourceWarning", "-m", "auditor", *words],
+            [*command, "--log-format", "json", *words],
             cwd=run.parent,
             stdout=subprocess.DEVNULL,
             stderr=stderr,
@@ -266,7 +270,7 @@ def _as_process(
         starved, until = 0.0, time.monotonic() + _HANGING
         while process.poll() is None and time.monotonic() < until:
             with suppress(OSError):  # it has ended meanwhile
-                starved = waiting(str(process.pid))
+                starved = max(starved, waiting(str(process.pid)))
             time.sleep(0.02)
         process.kill()
         process.wait()
