@@ -207,7 +207,8 @@ def _conditions(campaign: Campaign, seen: Seen) -> Iterator[int]:
         yield _INCOMPLETE
     if any(f["severity"] in SEVERE and f["status"] != "resolved" and not f["waiver"] for f in seen.findings):
         yield _FINDINGS
-    if _night(campaign, seen).full_output or seen.due or seen.dead_letters:
+    gave_up = any(str(event.get("event")).startswith("history failed") for event in seen.log)
+    if _night(campaign, seen).full_output or seen.due or seen.dead_letters or gave_up:
         yield _NOT_WRITTEN
     if seen.interrupted and _SIGTERM in seen.run["exit_conditions"]:
         yield _SIGTERM  # it may have come when all was done

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
     from tests.fire.night import Seen
 
+_NOT_WRITTEN = 4
+"""How a run exits of which not everything could be written."""
 _LOUD = frozenset({"warning", "error", "critical", "exception"})
 
 
@@ -33,6 +35,8 @@ def unexplained(log: Sequence[Mapping[str, Any]], seen: Seen) -> list[str]:
                 accounted = event["destination"] in deliveries
             case "Lightsail did not say which Regions it has":
                 accounted = not run["scope"]["regions_compared"]
+            case "history failed; it knows no more of this run" | "output failed":
+                accounted = _NOT_WRITTEN in run["exit_conditions"]
             case "caller not known":
                 accounted = run["caller_arn"] is None
             case "role not refreshed":

@@ -28,7 +28,7 @@ from tests.fire.microburst import free_port
 from tests.fire.names import FINE, resolving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from auditor.simulator.server import Running
     from tests.fire.drawing import Campaign
@@ -266,12 +266,9 @@ def _as_process(
             stdout=subprocess.DEVNULL,
             stderr=stderr,
         )
-        interrupted = _interrupt(process, campaign.signal_after, running)
-        starved, until = 0.0, time.monotonic() + _HANGING
-        while process.poll() is None and time.monotonic() < until:
-            with suppress(OSError):  # it has ended meanwhile
-                starved = max(starved, waiting(str(process.pid)))
-            time.sleep(0.02)
+        watch = _Watch(process)
+        interrupted = watch.interrupt(campaign.signal_after, running)
+        watch.wait(_HANGING)
         process.kill()
         process.wait()
         ended = time.time()
@@ -286,23 +283,42 @@ def _as_process(
     left += [f"half a file: {path.name}" for path in run.parent.rglob("*.part")]
     refused = others[-1] if process.returncode == 2 and others else None
     return Seen(
-        run, process.returncode, ended - began, starved, log, left, error=refused, interrupted=interrupted
+        run,
+        process.returncode,
+        ended - began,
+        watch.starved,
+        log,
+        left,
+        error=refused,
+        interrupted=interrupted,
     )
 
 
-def _interrupt(process: subprocess.Popen[bytes], after: float | None, running: Running) -> bool:
-    """Send a signal so long after its first request; say whether it still ran then."""
-    if after is None:
-        return False
-    while process.poll() is None and not running.calls:
-        time.sleep(0.005)
-    until = time.monotonic() + after
-    while process.poll() is None and time.monotonic() < until:
-        time.sleep(0.005)
-    if process.poll() is not None:
-        return False
-    process.send_signal(signal.SIGTERM)
-    return True
+class _Watch:
+    """Waits for a process, and counts meanwhile how long the machine lets that wait."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self.starved = 0.0
+
+    def wait(self, seconds: float, happened: Callable[[], bool] = lambda: False) -> None:
+        """Wait until it ends, something happens, or the time is over."""
+        until = time.monotonic() + seconds
+        while self._process.poll() is None and time.monotonic() < until and not happened():
+            with suppress(OSError):  # it has ended meanwhile
+                self.starved = max(self.starved, waiting(str(self._process.pid)))
+            time.sleep(0.005)
+
+    def interrupt(self, after: float | None, running: Running) -> bool:
+        """Send a signal so long after its first request; say whether it still ran then."""
+        if after is None:
+            return False
+        self.wait(_HANGING, lambda: bool(running.calls))
+        self.wait(after)
+        if self._process.poll() is not None:
+            return False
+        self._process.send_signal(signal.SIGTERM)
+        return True
 
 
 def _logged(text: str) -> tuple[list[Mapping[str, Any]], list[str]]:

@@ -110,7 +110,7 @@ class Side:
         self._night.enter_context(self._receiver.serving())
         path = self._folder / "accounts.yaml"
         text = self._estate.accounts_yaml() + _DESTINATION.format(url=self._receiver.url, key=KEY)
-        path.write_text(text + "limits: {request_timeout: 1s, deadline: 5s, concurrency: 16}\n", "utf-8")
+        path.write_text(text + "limits: {request_timeout: 1s, deadline: 10s, concurrency: 16}\n", "utf-8")
         return {"environ": running.environ, "config": str(path), "accounts": len(there)}
 
     def _faults(self) -> Iterator[Fault]:
