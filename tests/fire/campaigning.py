@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.fire.checking import problems
-from tests.fire.drawing import draw
+from tests.fire.drawing import HOW, draw
 from tests.fire.leftovers import watched
 from tests.fire.night import configure, spend
 from tests.fire.receiver import Receiver
@@ -51,7 +51,7 @@ def run_campaign(seed: int, proxy: Proxy | None = None, *, as_process: bool | No
     campaign = draw(seed, as_process=as_process, proxied=proxy is not None)
     outcome = Outcome(seed, campaign.story)
     began = time.monotonic()
-    outcome.how += [n for n in ("remembers", "as_process", "proxied", "by_name") if getattr(campaign, n)]
+    outcome.how += [name for name in HOW if getattr(campaign, name)]
     outcome.how += ["two nights"] * (len(campaign.nights) > 1)
     with tempfile.TemporaryDirectory(prefix="auditor-fire-") as name:
         try:

@@ -18,6 +18,10 @@ REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-3", "eu-central-1")
 """The third is opt-in."""
 
 
+HOW = ("remembers", "as_process", "proxied", "by_name", "keeps")
+"""What a campaign may be, by the names of its fields."""
+
+
 @dataclass(frozen=True, slots=True)
 class Campaign:
     """One or two nights over one estate."""
@@ -37,13 +41,15 @@ class Campaign:
     """Seconds, as the next."""
     request_timeout: float
     concurrency: int
+    keeps: bool = False
+    """Whether it keeps its evidence, which has to be verified afterwards."""
     signal_after: float | None = None
     """Seconds after the first request; None for no signal."""
 
     @property
     def story(self) -> str:
         """What was drawn, in a line."""
-        how = [name for name in ("remembers", "as_process", "proxied", "by_name") if getattr(self, name)]
+        how = [name for name in HOW if getattr(self, name)]
         size = f"{len(self.estate.accounts)} x {len(self.estate.regions)}"
         drawn = " | ".join(", ".join(night.drawn) for night in self.nights)
         times = f"deadline {self.deadline} s, timeout {self.request_timeout} s, {self.concurrency} at once"
@@ -83,6 +89,8 @@ def draw(seed: int, *, as_process: bool | None = None, proxied: bool | None = No
         deadline=deadline,
         request_timeout=request_timeout,
         concurrency=chance.choice((1, 2, 4, 16, 64)),
+        # Drawn apart, so that nothing else depends on it.
+        keeps=not as_process and random.Random(f"evidence {seed}").random() < 0.15,  # noqa: S311 -- as above
         signal_after=signal_after,
     )
 

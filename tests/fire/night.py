@@ -23,6 +23,10 @@ import anyio.lowlevel
 import structlog
 
 import auditor
+from auditor.audit import EvidenceOptions
+from auditor.audit.contradictions import contradictions
+from auditor.cli.replays import own_configuration
+from auditor.evidence.verifying import faults_of
 from auditor.simulator.server import serve_in_thread
 from tests.fire.microburst import free_port
 from tests.fire.names import FINE, resolving
@@ -200,6 +204,7 @@ def _in_process(campaign: Campaign, night: Night, run: Path, environ: Mapping[st
             deadline=timedelta(seconds=campaign.deadline),
             concurrency=campaign.concurrency,
             formats=full,
+            evidence=EvidenceOptions() if campaign.keeps else None,
         )
         began, waited, error, code, strays = time.monotonic(), waiting(), None, 2, list[str]()
         with resolving(night.lookups, night.then) as lookups:
@@ -209,6 +214,8 @@ def _in_process(campaign: Campaign, night: Night, run: Path, environ: Mapping[st
                 error = str(refused)
         wall, starved = time.monotonic() - began, waiting() - waited
         del config, options
+        if campaign.keeps and error is None:
+            strays += [f"verify: {fault}" for fault in _verified(run)]
     return Seen(
         run,
         code,
@@ -228,6 +235,15 @@ def waiting(process: str = "self") -> float:
         with suppress(OSError):  # it has ended meanwhile
             total += int((task / "schedstat").read_text("ascii").split()[1])
     return total / 1e9
+
+
+def _verified(run: Path) -> list[str]:
+    """Return what is wrong with the evidence of a run: its findings are judged again from the answers that it kept."""
+    return list(
+        faults_of(
+            run, allow_unsigned=True, follow=lambda evidence: contradictions(evidence, own_configuration)
+        )
+    )
 
 
 async def _audit(config: auditor.Config, options: auditor.RunOptions) -> tuple[int, list[str]]:
