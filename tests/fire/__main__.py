@@ -87,7 +87,7 @@ def soaked(given: argparse.Namespace) -> int:
         )
     say(
         f"{len(come.samples)} nights, exit codes {dict(sorted(come.exits.items()))}, {come.events} events delivered, "
-        f"{come.loud} warnings and errors in the logs",
+        f"{come.most_due} left for the next night at most, {come.loud} warnings and errors in the logs",
         f"the long run: {come.pages} pages, {come.roles} sessions, {come.roles_of_an_account:.1f} an account",
         told,
         *come.wrong,

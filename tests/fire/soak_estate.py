@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import random
+import sqlite3
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +34,7 @@ REGIONS = ("us-east-1", "eu-west-1", "ap-southeast-3")
 _DESTINATION = (
     "history: {{store: history.sqlite3}}\n"
     "destinations:\n"
-    "  hook: {{type: webhook, url: '{url}', secret_env: {key}, timeout: 1s, drain: 2s}}\n"
+    "  hook: {{type: webhook, url: '{url}', secret_env: {key}, timeout: 2s, drain: 10s}}\n"
 )
 _ACCOUNTS = 10
 _PAGES_OF_A_SESSION = 30
@@ -106,7 +107,7 @@ class Side:
         running = self._night.enter_context(
             serve_in_thread(self._estate, faults=list(self._faults()), credential_lifetime=self._lifetime)
         )
-        self._receiver = Receiver([*(chance.choice((TAKE, TAKE, BUSY, HANG_UP)) for _ in range(6)), TAKE])
+        self._receiver = Receiver([TAKE, chance.choice((TAKE, BUSY, HANG_UP)), TAKE])
         self._night.enter_context(self._receiver.serving())
         path = self._folder / "accounts.yaml"
         text = self._estate.accounts_yaml() + _DESTINATION.format(url=self._receiver.url, key=KEY)
@@ -133,7 +134,9 @@ class Side:
         wrong = [*of_the_ledger(self._estate, seen), *of_findings(self._estate, seen, self._made)]
         wrong += unexplained(log, seen)
         taken = len(self._receiver.taken) if self._receiver is not None else 0
-        return {"wrong": wrong, "taken": taken}
+        with closing(sqlite3.connect(self._folder / "history.sqlite3")) as database:
+            due = database.execute("SELECT count(*) FROM outbox").fetchone()[0]
+        return {"wrong": wrong, "taken": taken, "due": due}
 
     def end_slow(self, folder: str, log: list[Mapping[str, Any]], exit_code: int) -> dict[str, Any]:
         """Look at the long run, which has to be complete."""

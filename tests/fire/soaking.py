@@ -86,6 +86,8 @@ class Soaked:
     exits: dict[int, int] = field(default_factory=dict)
     events: int = 0
     """Events that the receiver took."""
+    most_due: int = 0
+    """The most that were left over from a night for the next."""
     roles: int = 0
     """How often the long run assumed a role, and how often for each account on the average."""
     roles_of_an_account: float = 0.0
@@ -221,6 +223,7 @@ async def _one(soaked: Soaked, folder: Path, other: _Other, number: int, logs: _
     told = await other.ask("end", folder=str(run), log=logs.pop(run.name), exit_code=code)
     soaked.wrong += [f"night {number}: {wrong}" for wrong in told["wrong"]]
     soaked.events += told["taken"]
+    soaked.most_due = max(soaked.most_due, told["due"])
     for path in run.iterdir():
         path.unlink()
     run.rmdir()
