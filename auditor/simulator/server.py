@@ -241,20 +241,25 @@ class _Service:
         if handled.fault not in _OF_THE_WAY:
             return web.Response(status=answer.status, body=answer.body, headers=headers)
         response = web.StreamResponse(status=answer.status, headers=headers)
-        response.content_length = len(answer.body)
+        with suppress(ConnectionResetError):  # the client has gone
+            await self._stream(request, response, handled)
+        return response
+
+    async def _stream(self, request: web.Request, response: web.StreamResponse, handled: Handled) -> None:
+        body = handled.answer.body
+        response.content_length = len(body)
         await response.prepare(request)
         if handled.fault is FaultKind.SLOW_BODY:
-            size = max(len(answer.body) // _PIECES, 1)
-            for start in range(0, len(answer.body), size):
-                await response.write(answer.body[start : start + size])
+            size = max(len(body) // _PIECES, 1)
+            for start in range(0, len(body), size):
+                await response.write(body[start : start + size])
                 await self._sleep(handled.seconds / _PIECES)
-            return response
-        await response.write(answer.body[: len(answer.body) // 2])
+            return
+        await response.write(body[: len(body) // 2])
         if handled.fault is FaultKind.STALLED_BODY:
             await self._stopping.wait()
         if request.transport is not None:
             request.transport.close()
-        return response
 
 
 def _reset(request: web.Request) -> None:

@@ -47,7 +47,7 @@ DESTINATION = (
     "  hook: {{type: webhook, url: '{url}', secret_env: {key}, batch: 5, timeout: 1s, drain: 1s}}\n"
 )
 _HANGING = 40.0
-"""Seconds after which a process counts as hanging."""
+"""Seconds after which a process counts as hanging, without those in which the machine let it wait."""
 
 
 @dataclass(slots=True)
@@ -318,9 +318,11 @@ class _Watch:
         self.starved = 0.0
 
     def wait(self, seconds: float, happened: Callable[[], bool] = lambda: False) -> None:
-        """Wait until it ends, something happens, or the time is over."""
-        until = time.monotonic() + seconds
-        while self._process.poll() is None and time.monotonic() < until and not happened():
+        """Wait until it ends, something happens, or the time is over that it was let run."""
+        began = time.monotonic() - self.starved
+        while self._process.poll() is None and not happened():
+            if time.monotonic() - began - self.starved > seconds:
+                break
             with suppress(OSError):  # it has ended meanwhile
                 self.starved = max(self.starved, waiting(str(self._process.pid)))
             time.sleep(0.005)
