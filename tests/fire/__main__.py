@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -30,6 +31,7 @@ def main() -> None:
         "--proxied", type=int, metavar="N", help="how many go through microburst; a third, unless said"
     )
     many.add_argument("--workers", type=int, default=2, metavar="N", help="processes")
+    many.add_argument("--minutes", type=float, metavar="N", help="after which no campaign begins any more")
     many.set_defaults(do=campaigns)
     long = commands.add_parser("soak", help="runs in one process for a long time: does anything grow?")
     long.add_argument("--minutes", type=float, default=30.0, metavar="N")
@@ -45,7 +47,8 @@ def main() -> None:
 def campaigns(given: argparse.Namespace) -> int:
     """Run campaigns; 0 where all is well, 1 where something was found."""
     proxied = given.campaigns // 3 if given.proxied is None else given.proxied
-    asked = Asked(given.campaigns, given.seed, proxied, given.workers)
+    seconds = math.inf if given.minutes is None else given.minutes * 60
+    asked = Asked(given.campaigns, given.seed, proxied, given.workers, seconds)
     began = time.monotonic()
     failed = 0
 

@@ -62,7 +62,7 @@ def draw(seed: int, *, as_process: bool | None = None, proxied: bool | None = No
     :param proxied: None for never, since it takes a proxy.
     """
     chance = random.Random(seed)  # noqa: S311 -- to be repeated
-    drawn = chance.random() < 0.06
+    drawn = chance.random() < 0.03
     as_process = drawn if as_process is None else as_process
     proxied = bool(proxied)
     estate = _estate(chance, seed)

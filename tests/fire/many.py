@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import multiprocessing
 import time
 from collections import Counter
@@ -33,6 +35,8 @@ class Asked:
     proxied: int
     """How many of them go through microburst, spread evenly over all."""
     workers: int
+    seconds: float = math.inf
+    """After which no campaign begins any more."""
 
     def seeds(self) -> Iterator[tuple[int, bool]]:
         """Yield each seed, and whether its campaign is proxied."""
@@ -58,6 +62,13 @@ def _one(seed: int, program: Path | None) -> Outcome:
     return run_campaign(seed, None if program is None else _own_proxy(program))
 
 
+def _begin() -> None:
+    """Leave what every campaign needs out of the look for what it has left."""
+    run_campaign(_WARM_UP, as_process=False)
+    gc.collect()
+    gc.freeze()
+
+
 def run_many(asked: Asked, tell: Callable[[Outcome, int], None]) -> list[Outcome]:
     """Run them all, and return what came of each.
 
@@ -68,11 +79,17 @@ def run_many(asked: Asked, tell: Callable[[Outcome, int], None]) -> list[Outcome
     outcomes: list[Outcome] = []
     # Spawned: a fork would have the parent's threads and files.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(asked.workers, mp_context=context) as pool:
+    with ProcessPoolExecutor(asked.workers, mp_context=context, initializer=_begin) as pool:
         running = [
             pool.submit(partial(_one, seed, program if proxied else None)) for seed, proxied in asked.seeds()
         ]
+        began = time.monotonic()
         for done in as_completed(running):
+            if time.monotonic() - began > asked.seconds:
+                for each in running:
+                    each.cancel()  # but for those that have begun
+            if done.cancelled():
+                continue
             outcomes.append(done.result())
             tell(outcomes[-1], len(outcomes))
     return outcomes
