@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 VERSION = "0.10.0"
 REQUIREMENTS = Path(__file__).parent / "microburst.lock"
 """All that it needs, pinned, each with its hashes."""
+_INSTALL_SECONDS = 240.0
 _START_SECONDS = 60.0
 
 
@@ -58,7 +59,10 @@ def installed(cache: Path | None = None) -> Path:
 
 
 def _do(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_INSTALL_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NoMicroburst(str(error)) from error
     if done.returncode != 0:
         raise NoMicroburst(f"`{' '.join(command)}`: {done.stderr.strip()[-500:]}")
 

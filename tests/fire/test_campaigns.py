@@ -24,6 +24,7 @@ def assert_nothing_wrong(outcomes: list[Outcome]) -> None:
         assert not outcome.wrong, f"{outcome.story}: {outcome.wrong}; repeat it by: {command_of(outcome)}"
 
 
+@pytest.mark.timeout(180)  # campaigns of seconds, one after the other
 def test_whatever_goes_wrong_every_target_has_its_verdict_and_no_finding_is_false() -> None:
     outcomes = run_many(Asked(CAMPAIGNS, SEED, proxied=0, workers=2), lambda *_: None)
     assert [outcome.seed for outcome in sorted(outcomes, key=lambda each: each.seed)] == [
@@ -47,6 +48,7 @@ def test_so_it_is_with_somebody_elses_faults() -> None:
     assert any(struck.startswith("proxy: ") for outcome in outcomes for struck in outcome.struck)
 
 
+@pytest.mark.timeout(180)  # as above
 def test_the_command_itself_exits_by_the_contract_too() -> None:
     # In a process of its own, since a campaign looks at what is left of all that this process has.
     with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -61,3 +63,10 @@ def test_a_seed_draws_the_same_again() -> None:
         assert one.story == other.story
         assert one.nights == other.nights
         assert [a.id for a in one.estate.accounts] == [a.id for a in other.estate.accounts]
+
+
+def test_those_that_are_proxied_are_spread_over_all() -> None:
+    assert [through for _, through in Asked(8, 1, proxied=2, workers=1).seeds()] == [
+        *(False, False, False, True),
+        *(False, False, False, True),
+    ]
