@@ -6,12 +6,13 @@ one another, so that no more than one is held.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 
 from auditor.audit.findings import FindingMaker
 from auditor.audit.place import PlaceAudit
@@ -25,12 +26,12 @@ from auditor.evidence.kept_pages import NOT_RECORDED, KeptPages
 from auditor.evidence.results import JSONLines
 from auditor.history import judged_by
 from auditor.inventory import Filters, policies_of
-from auditor.model import NOT_OF_AN_ACCOUNT, Account, Failure, Place, Reason, Verdict, shown
+from auditor.model import EXPORT_RECORDS, NOT_OF_AN_ACCOUNT, Account, Failure, Place, Reason, Verdict, shown
 from auditor.policies import Panel, catalogue_of, sources_of
 from auditor.waivers import Waivers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from auditor.aws.paging import Paging
     from auditor.config import Config
@@ -94,7 +95,7 @@ async def _judge_all(  # noqa: PLR0913, PLR0917 -- the rooms that a place's reco
         ledger=replayed.ledger,
         tally=replayed.tally,
         tell=replayed.tell,
-        why_stopped=lambda: Failure(Reason.INTERRUPTED),
+        why_stopped=answers.why_cut_off,
     )
     slot = Slot(anyio.Semaphore(1))  # of requests, of which there are none
     for stored in evidence.places():
@@ -105,10 +106,12 @@ async def _judge_all(  # noqa: PLR0913, PLR0917 -- the rooms that a place's reco
             named = shown(f"{stored.account_id} {stored.region}")
             raise EvidenceFault(f"{named}: has answers, and is not in the ledger, or comes twice")
         answers.take(evidence, stored)
-        await audit.audit(place, slot)
+        with answers.until_cut_off(place):
+            await audit.audit(place, slot)
     answers.forget()
     for place in places.values():
-        await audit.audit(place, slot)
+        with answers.until_cut_off(place):
+            await audit.audit(place, slot)
 
 
 @dataclass(slots=True)
@@ -153,6 +156,11 @@ class _TargetsBefore:
             for (account_id, region), place in self._places.items()
         }
 
+    def why_cut_off(self, place: Place) -> Failure:
+        """Return why the records of a place were not read on, where the run's end was why."""
+        found = self._places[place.account.id, place.region].failures.get(EXPORT_RECORDS)
+        return found or Failure(Reason.INTERRUPTED)
+
     def failure(self, target: Target) -> Failure | None:
         """Return why a target was not read to its end; None where it was."""
         place = self._places[target.account.id, target.region]
@@ -165,6 +173,23 @@ class _KeptAnswers:
     def __init__(self, before: _TargetsBefore) -> None:
         self._before = before
         self._answers: dict[str, list[tuple[Line, bytes | None]]] = {}
+        self._place: Place | None = None
+        self._scope = anyio.CancelScope()
+
+    @contextmanager
+    def until_cut_off(self, place: Place) -> Iterator[None]:
+        """Do the block until the place's answers end because the run did: its end cancelled what was under way."""
+        self._place = place
+        with anyio.CancelScope() as self._scope:
+            yield
+
+    def why_cut_off(self) -> Failure:
+        """Return why the place was."""
+        return Failure(Reason.INTERRUPTED) if self._place is None else self._before.why_cut_off(self._place)
+
+    async def _cut_off(self) -> None:
+        self._scope.cancel()
+        await anyio.lowlevel.checkpoint()
 
     def take(self, evidence: Evidence, stored: StoredPlace) -> None:
         """Hold the answers of this place, and no others."""
@@ -179,7 +204,9 @@ class _KeptAnswers:
     def reader(self, target: Target, outcome: Outcome, _: Slot) -> Paging:
         """Return what reads a target."""
         answers = self._answers.get(target.source, ())
-        return KeptPages(SOURCES[target.source], outcome, answers, self._before.failure(target))
+        return KeptPages(
+            SOURCES[target.source], outcome, answers, self._before.failure(target), self._cut_off
+        )
 
     def ended(self, place: Place) -> None:
         """Take note of nothing: all that was asked is known."""

@@ -16,7 +16,7 @@ from auditor.evidence.lines import token_digest
 from auditor.model import Failure, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.aws.sources import Source
     from auditor.evidence.lines import Line
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NOT_RECORDED = Failure(Reason.NOT_RECORDED, None, "the evidence holds no answer to this")
 
 _FILTERS = "Filters"
+_CUT_OFF = frozenset({Reason.DEADLINE, Reason.INTERRUPTED})
+"""Why a target was not read on that was not at fault: nothing else of its place was read on then either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +53,16 @@ class KeptPages(Paging):
         outcome: Outcome,
         answers: Iterable[tuple[Line, bytes | None]],
         failure: Failure | None,
+        cut_off: Callable[[], Awaitable[None]],
     ) -> None:
         """Read these.
 
         :param answers: the target's, in their order, each with its body.
         :param failure: why the ledger says that it was not read to its end; None where it was.
+        :param cut_off: ends the whole place, as the run's end did, and does not come back.
         """
         super().__init__(source, outcome)
+        self._cut_off = cut_off
         self._failure = failure
         self._askings = list(_askings(answers))
         self._by_request: dict[tuple[bytes, str | None], deque[_Asking]] = {}
@@ -70,6 +75,7 @@ class KeptPages(Paging):
         if not waiting:
             covering = self._covering(arguments) if token is None else None
             if covering is None:
+                await self._end_as_before()
                 raise CallFailed(self._failure or NOT_RECORDED)
             return covering, None
         asking = waiting.popleft()
@@ -79,7 +85,13 @@ class KeptPages(Paging):
             return self._members(line, body)
         if token is not None and line.reason == Reason.INVALID_REQUEST:
             raise CallFailed(Failure(Reason.INVALID_REQUEST, line.error_code, line.error_message))
+        await self._end_as_before()
         raise CallFailed(self._failure or _failure_of(line))
+
+    async def _end_as_before(self) -> None:
+        """End the place where the run's end did it: what else of it would be read was not read, nor judged."""
+        if self._failure is not None and self._failure.reason in _CUT_OFF:
+            await self._cut_off()
 
     def _covering(self, arguments: Mapping[str, Any]) -> list[Any] | None:
         """Return what was told of more ids than these, asked for in other parts; None where not all were.

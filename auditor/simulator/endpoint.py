@@ -70,7 +70,10 @@ class Handled:
     delay: float = 0.0
     """Seconds."""
     fault: FaultKind | None = None
-    """HANG, RESET or CUT_BODY need the network; the answer holds what every other kind has done."""
+    """What is left for the network to do: HANG, RESET, and what becomes of the body on its way; the answer holds what
+    every other kind has done."""
+    seconds: float = 0.0
+    """How long a slow body takes."""
 
 
 class Endpoint:
@@ -250,7 +253,7 @@ class Endpoint:
         answer = mangled(answer, fault)
         status = None if kind in (FaultKind.HANG, FaultKind.RESET) else answer.status
         call = replace(call, status=status, error=answer.error_code, fault=kind)
-        return Handled(call, answer, delay, kind)
+        return Handled(call, answer, delay, kind, fault.seconds if fault is not None else 0.0)
 
     def _refused(self, call: Call, service: str, error: ApiError, request_id: str) -> Handled:
         return self._finished(call, service, error, (0.0, None), request_id)

@@ -53,12 +53,18 @@ class FaultKind(StrEnum):
     """The connection is reset without an answer."""
     CUT_BODY = "cut-body"
     """Less than Content-Length says, then the connection ends."""
+    SLOW_BODY = "slow-body"
+    """The body comes in many small pieces, the last of them `seconds` after the first."""
+    STALLED_BODY = "stalled-body"
+    """Half of the body, and then nothing until the client or the server goes."""
     CUT_JSON = "cut-json"
     """Valid HTTP, but half of the body's text (XML for STS)."""
     NOT_JSON = "not-json"
     """200 with a proxy's HTML page."""
     NOT_UTF8 = "not-utf8"
     """200 with bytes that are no UTF-8."""
+    SPOILED_BYTE = "spoiled-byte"
+    """One byte is NUL, which neither JSON nor XML allows anywhere: of what a network can do to a body, what shows."""
     MISSING_KEY = "missing-key"
     """200 `{}`: no exportSnapshotRecords, or whatever the list is called; EC2's XML without its set."""
     EMPTY_PAGE = "empty-page"
@@ -105,8 +111,12 @@ class Fault:
     """How often it strikes for each account, Region and operation; None for always."""
     spares: int = 0
     """How many calls it lets by first, for each of these."""
+    begins: float = 0.0
+    """Seconds after the first request before which it does not strike."""
+    ends: float | None = None
+    """Seconds after the first request from which it strikes no more; None for never."""
     seconds: float = 0.0
-    """For LATENCY."""
+    """For LATENCY and SLOW_BODY."""
     above: float | None = None
     """For THROTTLE: it strikes only what comes faster than so many requests a second, one second's worth saved up."""
     status: int = 500
@@ -181,20 +191,31 @@ class Place:
 class Faults:
     """The faults of one server, and how often each has struck."""
 
-    def __init__(self, faults: Iterable[Fault], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, faults: Iterable[Fault], clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin with none that has struck.
+
+        :param clock: seconds, from wherever it likes.
+        """
         self._faults = tuple(faults)
         self._struck: Counter[tuple[int, str, str, str]] = Counter()
         self._clock = clock
+        self._began: float | None = None
+        """When the first request came."""
         self._saved: dict[tuple[int, str, str, str], tuple[float, float]] = {}
         """What may come yet, of each fault that strikes what comes too fast, and when that was so."""
 
     def strike(self, place: Place) -> tuple[float, Fault | None]:
         """Return the seconds to wait, and the first other fault that strikes; count both."""
         seconds = 0.0
+        if self._began is None:
+            self._began = self._clock()
+        age = self._clock() - self._began
         for number, fault in enumerate(self._faults):
             key = (number, place.account, place.region, place.operation)
             last = None if fault.times is None else fault.spares + fault.times
             if not _aims_at(fault, place) or (last is not None and self._struck[key] >= last):
+                continue
+            if age < fault.begins or (fault.ends is not None and age >= fault.ends):
                 continue
             if fault.above is not None and self._allowed(key, fault.above):
                 continue

@@ -130,6 +130,9 @@ def mangled(answer: Answer, fault: Fault | None) -> Answer:
         case FaultKind.NOT_UTF8:
             half = len(answer.body) // 2
             return replace(answer, body=answer.body[:half] + b"\xff\xfe\x80" + answer.body[half:])
+        case FaultKind.SPOILED_BYTE:
+            third = len(answer.body) // 3
+            return replace(answer, body=answer.body[:third] + b"\0" + answer.body[third + 1 :])
         case FaultKind.MISSING_KEY if answer.content_type == JSON:
             return replace(answer, body=b"{}")
     return answer

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS = 1.0
 """What is in hand at the end gets so long."""
+_PIECES = 16
+"""In how many a slow body comes."""
+_OF_THE_WAY = frozenset({FaultKind.CUT_BODY, FaultKind.SLOW_BODY, FaultKind.STALLED_BODY})
+"""What becomes of a good answer on its way."""
 
 
 @dataclass(slots=True)
@@ -78,12 +82,15 @@ async def serve(  # noqa: PLR0913 -- where, what and how, each with a default
     ready: Callable[[Running], None] | None = None,
     clock: Callable[[], float] = time.time,
     credential_lifetime: float | None = None,
+    called_as: str | None = None,
 ) -> None:
     """Serve `estate` until cancelled; `ready` is called once requests are accepted.
 
     :param port: 0 for any that is free.
     :param clock: epoch seconds; what signatures and sessions are held against.
     :param credential_lifetime: seconds that assumed credentials are good for, whatever was asked for.
+    :param called_as: the host and port that clients call, and so sign, where a proxy stands before it and names its
+        own; None for those of the request.
     :raises UsageError: the port can't be listened on, or the host is not loopback.
     """
     if not _is_loopback(host):
@@ -92,7 +99,7 @@ async def serve(  # noqa: PLR0913 -- where, what and how, each with a default
         )
     endpoint = Endpoint(estate, faults, clock=clock, credential_lifetime=credential_lifetime)
     running = Running("", estate)
-    service = _Service(endpoint, running)
+    service = _Service(endpoint, running, called_as)
     app = web.Application(handler_args={"access_log": None})
     app.router.add_route("*", "/{path:.*}", service.answer)
     app.on_shutdown.append(service.stop)
@@ -110,13 +117,14 @@ async def serve(  # noqa: PLR0913 -- where, what and how, each with a default
 
 
 @contextmanager
-def serve_in_thread(
+def serve_in_thread(  # noqa: PLR0913 -- as above
     estate: Estate,
     *,
     faults: Iterable[Fault] = (),
     port: int = 0,
     clock: Callable[[], float] = time.time,
     credential_lifetime: float | None = None,
+    called_as: str | None = None,
 ) -> Iterator[Running]:
     """Serve `estate` from an event loop in a thread of its own, for as long as the context is open.
 
@@ -138,6 +146,7 @@ def serve_in_thread(
             ready=ready,
             clock=clock,
             credential_lifetime=credential_lifetime,
+            called_as=called_as,
         )
 
     def work() -> None:
@@ -185,7 +194,8 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> int:
 class _Service:
     """The HTTP side of an endpoint: delays, hangs, resets, and bodies cut short."""
 
-    def __init__(self, endpoint: Endpoint, running: Running) -> None:
+    def __init__(self, endpoint: Endpoint, running: Running, called_as: str | None) -> None:
+        self._called_as = called_as
         self._endpoint = endpoint
         self._running = running
         self._stopping = asyncio.Event()
@@ -201,11 +211,13 @@ class _Service:
         running.max_in_flight = max(running.max_in_flight, running.in_flight)
         try:
             headers = {name.lower(): value for name, value in request.headers.items()}
+            if self._called_as is not None:
+                headers["host"] = self._called_as
             received = Received(request.method, request.raw_path, headers, await request.read())
             handled = self._endpoint.handle(received)
             running.calls.append(handled.call)
             await self._wait(handled)
-            return await _delivered(request, handled)
+            return await self._delivered(request, handled)
         finally:
             running.in_flight -= 1
 
@@ -213,26 +225,41 @@ class _Service:
         if handled.fault is FaultKind.HANG:
             await self._stopping.wait()
         elif handled.delay > 0:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(handled.delay):
-                    await self._stopping.wait()
+            await self._sleep(handled.delay)
 
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
-async def _delivered(request: web.Request, handled: Handled) -> web.StreamResponse:
-    answer = handled.answer
-    headers = {**answer.headers, "Content-Type": answer.content_type}
-    if handled.fault in (FaultKind.RESET, FaultKind.HANG):
-        _reset(request)
-        return web.Response(status=answer.status)
-    if handled.fault is not FaultKind.CUT_BODY:
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
-    response = web.StreamResponse(status=answer.status, headers=headers)
-    response.content_length = len(answer.body)
-    await response.prepare(request)
-    await response.write(answer.body[: len(answer.body) // 2])
-    if request.transport is not None:
-        request.transport.close()
-    return response
+    async def _delivered(self, request: web.Request, handled: Handled) -> web.StreamResponse:
+        answer = handled.answer
+        headers = {**answer.headers, "Content-Type": answer.content_type}
+        if handled.fault in (FaultKind.RESET, FaultKind.HANG):
+            _reset(request)
+            return web.Response(status=answer.status)
+        if handled.fault not in _OF_THE_WAY:
+            return web.Response(status=answer.status, body=answer.body, headers=headers)
+        response = web.StreamResponse(status=answer.status, headers=headers)
+        with suppress(ConnectionResetError):  # the client has gone
+            await self._stream(request, response, handled)
+        return response
+
+    async def _stream(self, request: web.Request, response: web.StreamResponse, handled: Handled) -> None:
+        body = handled.answer.body
+        response.content_length = len(body)
+        await response.prepare(request)
+        if handled.fault is FaultKind.SLOW_BODY:
+            size = max(len(body) // _PIECES, 1)
+            for start in range(0, len(body), size):
+                await response.write(body[start : start + size])
+                await self._sleep(handled.seconds / _PIECES)
+            return
+        await response.write(body[: len(body) // 2])
+        if handled.fault is FaultKind.STALLED_BODY:
+            await self._stopping.wait()
+        if request.transport is not None:
+            request.transport.close()
 
 
 def _reset(request: web.Request) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,22 @@ def test_what_a_run_found_follows_from_its_answers_whatever_went_wrong(record: R
         Fault(FaultKind.THROTTLE, region="eu-west-1", page=1, times=1),
     )
     run = record(*faults, estate=estate_of(afterlife=True))
+    assert list(told(Evidence.open(run.folder))) == []
+
+
+@pytest.mark.parametrize(
+    "hang",
+    [
+        Fault(FaultKind.HANG, page=2),
+        Fault(FaultKind.HANG, operation="DescribeImages"),
+        Fault(FaultKind.HANG, operation="DescribeVolumes"),
+        Fault(FaultKind.HANG, operation="GetInstanceSnapshots", page=2),
+    ],
+    ids=lambda fault: str(fault.operation),
+)
+def test_so_it_does_where_the_deadline_came_while_it_was_read(record: Record, hang: Fault) -> None:
+    run = record(hang, estate=estate_of(accounts=2, afterlife=True), deadline=timedelta(seconds=1.5))
+    assert {line["reason"] for line in run.lines("coverage.jsonl")} >= {"deadline"}
     assert list(told(Evidence.open(run.folder))) == []
 
 

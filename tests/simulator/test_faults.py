@@ -50,6 +50,7 @@ class Wire:
         self.running = running
         self.base = Credentials(base.access_key, base.secret_key, base.session_token)
         self.sessions: dict[str, Credentials] = {}
+        self.signs_for = running.url
         self._seconds = seconds
 
     def post(self, who: Credentials, region: str, body: bytes, target: str | None) -> Reply:
@@ -58,7 +59,7 @@ class Wire:
             "Content-Type": kind,
             **({"X-Amz-Target": f"Lightsail_20161128.{target}"} if target else {}),
         }
-        request = AWSRequest("POST", f"{self.running.url}/", headers=headers, data=body)
+        request = AWSRequest("POST", f"{self.signs_for}/", headers=headers, data=body)
         SigV4Auth(who, "lightsail" if target else "sts", region).add_auth(request)
         host = urlsplit(self.running.url).netloc
         connection = http.client.HTTPConnection(host, timeout=self._seconds)
@@ -160,6 +161,54 @@ def test_a_cut_body_is_shorter_than_its_length() -> None:
         assert caught.value.partial.startswith(b'{"exportSnapshotRecords":[{')
         assert abs(len(caught.value.partial) - (caught.value.expected or 0)) <= 1
         assert len(wire.read().content["exportSnapshotRecords"]) == 5
+
+
+def test_a_slow_body_is_whole_in_the_end() -> None:
+    with serve_in_thread(ESTATE, faults=[Fault(FaultKind.SLOW_BODY, seconds=0.3, times=1)]) as running:
+        wire = Wire(running)
+        wire.assume(FIRST)
+        began = time.monotonic()
+        slow = wire.read()
+        assert time.monotonic() - began >= 0.28
+        assert slow.body == wire.read().body
+
+
+def test_a_stalled_body_stops_in_the_middle_and_ends_with_the_server() -> None:
+    with serve_in_thread(ESTATE, faults=[Fault(FaultKind.STALLED_BODY)]) as running:
+        wire = Wire(running, seconds=0.3)
+        with pytest.raises(TimeoutError):
+            wire.read()
+        assert running.calls[-1].status == 200
+        began = time.monotonic()
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("operation", ["GetExportSnapshotRecords", "AssumeRole"])
+def test_a_spoiled_byte_is_one_that_no_text_of_aws_may_hold(operation: str) -> None:
+    fault = Fault(FaultKind.SPOILED_BYTE, operation=operation, times=1)
+    with serve_in_thread(ESTATE, faults=[fault]) as running:
+        wire = Wire(running)
+        spoiled = wire.assume(FIRST) if operation == "AssumeRole" else wire.read()
+        assert (spoiled.status, spoiled.body.count(b"\0")) == (200, 1)
+
+
+def test_a_fault_strikes_from_one_moment_to_another() -> None:
+    now = 100.0
+    faults = Faults([Fault(FaultKind.RESET, begins=2.0, ends=5.0)], clock=lambda: now)
+    place = Place(FIRST, "us-east-1", "GetExportSnapshotRecords")
+    struck = []
+    for moment in (100.0, 101.9, 102.0, 104.9, 105.0, 200.0):
+        now = moment
+        struck.append(faults.strike(place)[1] is not None)
+    assert struck == [False, False, True, True, False, False]
+
+
+def test_a_proxy_may_stand_before_it_that_puts_its_own_host_in() -> None:
+    with serve_in_thread(ESTATE, called_as="proxy.example:9999") as running:
+        wire = Wire(running)
+        assert wire.assume(FIRST).error == "SignatureDoesNotMatch"
+        wire.signs_for = "http://proxy.example:9999"
+        assert wire.assume(FIRST).status == 200
 
 
 def test_a_cut_json_is_valid_http_and_half_a_text() -> None:

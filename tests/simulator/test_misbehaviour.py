@@ -151,6 +151,9 @@ def test_every_kind_is_an_error_of_awss_or_has_a_test_of_its_own() -> None:
         FaultKind.WRONG_ACCOUNT,
         FaultKind.UNASKED,
         FaultKind.FEWER,
+        FaultKind.SLOW_BODY,
+        FaultKind.STALLED_BODY,
+        FaultKind.SPOILED_BYTE,
     }
     assert set(LIGHTSAIL_ERRORS) | in_test_faults == set(FaultKind)
     assert not set(LIGHTSAIL_ERRORS) & in_test_faults
