@@ -5,9 +5,7 @@
     plan ── a slot for each place ──> audit the place ── findings ──> history ──> outputs
                                             └── verdicts ──> ledger
 
-A place is an account and a Region, with its targets. Places are started in the order of the plan, each when a slot
-is free, and hold their slot from page to page, so that what was begun ends before something new begins. A place that
-waits for a retry gives its slot up.
+A place is an account and a Region, with its targets. Places are started in the order of the plan.
 """
 
 from __future__ import annotations
@@ -28,6 +26,7 @@ from auditor.audit.folder import made_folder
 from auditor.audit.grouping import one_exception
 from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
+from auditor.audit.places import audit_places
 from auditor.audit.preparing import begin, header_of, prepare
 from auditor.audit.published import lightsails_word
 from auditor.audit.remembering import Memory, looking, remembered
@@ -37,7 +36,6 @@ from auditor.audit.stopping import Stopping
 from auditor.audit.telling import Teller
 from auditor.audit.writing import Writer
 from auditor.aws.opt_in import EnabledRegions
-from auditor.aws.slots import Slot
 from auditor.errors import InterruptedRun, SinkError
 from auditor.evidence.kms import open_kms
 from auditor.model import Outcome
@@ -55,15 +53,11 @@ if TYPE_CHECKING:
     from auditor.audit.record import Result
     from auditor.audit.remembering import Remembered
     from auditor.audit.telling import Told
+    from auditor.aws.slots import Slot
     from auditor.config import Config
     from auditor.formats import RunStart
     from auditor.model import Place
     from auditor.telemetry import Telemetry
-
-_OPEN_FOR_EACH = 8
-"""Places begun at once for each request in flight: the others of them wait for a retry or a role."""
-_OPEN_PLACES = 256
-"""How many may be begun at once at the least, lest a throttled account hold up the others where few may be asked."""
 
 
 async def audit(
@@ -213,7 +207,7 @@ class _Pipeline:
             writing.start_soon(teller.serve, receive)
             async with send:
                 with self._stopping.work:
-                    await self._start_places(audit)
+                    await self._audit_places(audit)
                     published = await lightsails_word(ready, ledger, run.request_timeout)
         if self._stopping.work.cancel_called:
             ledger.settle_the_rest(self._stopping.why())
@@ -239,26 +233,16 @@ class _Pipeline:
             why_stopped=self._stopping.why,
         )
 
-    async def _start_places(self, audit: PlaceAudit) -> None:
-        most = max(_OPEN_PLACES, _OPEN_FOR_EACH * self._run.concurrency)
-        opened = anyio.Semaphore(most, fast_acquire=True)
-
+    async def _audit_places(self, audit: PlaceAudit) -> None:
         async def one(place: Place, slot: Slot) -> None:
             began = now() if self._told else 0
             try:
                 await audit.audit(place, slot)
             finally:
-                slot.release()
-                opened.release()
                 if self._told is not None:
                     self._told.place(place, began, self._books.ledger.outcomes(*_key(place)) or {})
 
-        async with anyio.create_task_group() as group:
-            for place in self._places:
-                await opened.acquire()
-                slot = Slot(self._ready.in_flight)
-                await slot.acquire()
-                group.start_soon(one, place, slot)
+        await audit_places(self._places, one, self._ready.in_flight, self._run.concurrency)
 
 
 def _key(place: Place) -> tuple[str, str]:
