@@ -35,6 +35,8 @@ from auditor.model.finding import (
     as_found,
     event_id,
     finding_id,
+    finding_of_row,
+    row_of_finding,
 )
 from auditor.model.gap import UNJUDGED, UNREAD, gap_id, shared_failures
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, KeptRecord, SnapshotSource, rfc3339
@@ -135,11 +137,13 @@ __all__ = [
     "epoch",
     "event_id",
     "finding_id",
+    "finding_of_row",
     "gap_id",
     "is_loopback",
     "is_plain",
     "known",
     "rfc3339",
+    "row_of_finding",
     "shared_failures",
     "shown",
     "stored_gb",

@@ -1,0 +1,214 @@
+"""Dask's workers: on this machine for `--workers`, or behind somebody's scheduler for `--dask`.
+
+Imported only where it is asked for: distributed is an extra, and takes 0.5 s.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import dask
+from dask.utils import parse_timedelta
+from distributed import Client, LocalCluster, Status
+
+from auditor.errors import UsageError, WorkerLost
+from auditor.model import shown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+
+_PATIENCE = 30.0
+"""Seconds to wait for a worker where there is none, unless Dask's own no-workers-timeout says otherwise."""
+_CONNECT = 10.0
+"""Seconds that a scheduler may take to answer."""
+_ASK = 5.0
+"""The same, once it has answered."""
+_CLOSE = 3.0
+"""Seconds that closing may take before it is done by force."""
+_TALKATIVE = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
+"""Loggers for which Dask sets a level, and a handler of its own on standard error."""
+_SILENT = logging.CRITICAL + 1
+_PRELOAD = "auditor.audit.worker_process"
+
+_ALONE = {
+    # On this machine nobody else watches the workers, and what does costs time: statistics, profiles, collectors.
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.diagnostics.nvml": False,
+    "distributed.nanny.pre-spawn-environ": {},
+    "distributed.scheduler.active-memory-manager.start": False,
+    "distributed.scheduler.http.routes": [],
+    "distributed.scheduler.work-stealing": False,
+    "distributed.worker.http.routes": [],
+    "distributed.worker.memory.pause": False,
+    "distributed.worker.memory.spill": False,
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.terminate": False,
+    "distributed.worker.profile.enabled": False,
+}
+
+
+@asynccontextmanager
+async def local_workers(count: int, run_id: str) -> AsyncIterator[DaskWorkers]:
+    """Start this many worker processes on this machine, and end them with the block."""
+    with (
+        _quiet(),
+        dask.config.set(_ALONE),
+        TemporaryDirectory(prefix="auditor-workers-", ignore_cleanup_errors=True) as scratch,
+    ):
+        cluster: Any = LocalCluster(  # type: ignore[no-untyped-call]  # Any: it is not typed
+            n_workers=count,
+            threads_per_worker=2,  # no threads are used: so many shards it takes at once
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+            local_directory=scratch,
+            preload=[_PRELOAD],
+            silence_logs=_SILENT,
+            asynchronous=True,
+        )
+        try:
+            await cluster
+            async with _client(cluster.scheduler_address, "the workers of this machine", run_id) as workers:
+                yield workers
+        finally:
+            with anyio.move_on_after(2 * _CLOSE, shield=True):
+                await cluster.close(timeout=_CLOSE)
+
+
+@asynccontextmanager
+async def remote_workers(url: str, run_id: str) -> AsyncIterator[DaskWorkers]:
+    """Open the way to the workers of a scheduler.
+
+    :raises UsageError: where it does not answer, or has no workers.
+    """
+    with _quiet():
+        async with _client(url, f"--dask {url}", run_id) as workers:
+            try:
+                await workers.client.wait_for_workers(1, timeout=workers.patience)
+            except TimeoutError:
+                raise UsageError(
+                    f"--dask {url}: no worker there within {workers.patience:g} s; start some: dask worker {url}"
+                ) from None
+            yield workers
+
+
+@asynccontextmanager
+async def _client(address: str, where: str, run_id: str) -> AsyncIterator[DaskWorkers]:
+    client: Any = Client(  # type: ignore[no-untyped-call]  # Any: it is not typed
+        address, asynchronous=True, timeout=_CONNECT, set_as_default=False
+    )
+    try:
+        try:
+            with warnings.catch_warnings():
+                # That versions differ is looked at by ourselves, in words that say what matters.
+                warnings.simplefilter("ignore")
+                await client
+        except (OSError, ValueError, TypeError) as error:
+            raise UsageError(f"{where}: no scheduler answers: {shown(str(error))[:300]}") from None
+        yield DaskWorkers(client, where, run_id, _patience())
+    finally:
+        with anyio.move_on_after(_CLOSE, shield=True):
+            await client.close()
+
+
+def _patience() -> float:
+    told = dask.config.get("distributed.scheduler.no-workers-timeout")
+    return _PATIENCE if told is None else float(parse_timedelta(told, default="s"))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let Dask write nothing of its own on standard error: what matters of it is said by ourselves."""
+    before = {name: logging.getLogger(name).level for name in _TALKATIVE}
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(_SILENT)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
+
+
+@dataclass(frozen=True, slots=True)
+class DaskWorkers:
+    """The workers of one scheduler."""
+
+    client: Any
+    where: str
+    """What messages call them."""
+    run_id: str
+    patience: float
+    """Seconds to wait for a worker where there is none."""
+
+    async def present(self) -> frozenset[str]:
+        """Return the addresses of the workers that there are.
+
+        :raises WorkerLost: where the scheduler does not answer.
+        """
+        try:
+            with anyio.fail_after(_ASK):
+                told = await self.client.scheduler.identity()
+        except (OSError, TimeoutError) as error:
+            raise WorkerLost("the scheduler did not answer") from error
+        return frozenset(
+            address
+            for address, each in told["workers"].items()
+            if each["status"] in {Status.running.name, Status.paused.name}
+        )
+
+    async def call(
+        self, function: Callable[..., Any], *arguments: Any, workers: Sequence[str]
+    ) -> dict[str, Any]:
+        """Call this on each of these workers, and return what each answers; an exception where it gave none."""
+        if not workers:
+            return {}
+        try:
+            answers: dict[str, Any] = await self.client.run(
+                function, *arguments, workers=list(workers), on_error="return"
+            )
+        except Exception as error:  # noqa: BLE001 -- Dask lets through whatever its comms raise
+            return dict.fromkeys(workers, error)
+        return answers
+
+    def submit(self, number: int, function: Callable[..., Any], *arguments: Any, worker: str) -> DaskTask:
+        """Have this done by one worker, and by no other."""
+        return DaskTask(
+            self.client.submit(
+                function,
+                *arguments,
+                key=f"auditor-{self.run_id}-{number}",
+                workers=[worker],
+                allow_other_workers=False,
+                pure=False,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DaskTask:
+    """Something that a worker does."""
+
+    future: Any
+
+    async def answer(self) -> Any:
+        """Return what came of it.
+
+        :raises WorkerLost: where nothing came of it.
+        """
+        try:
+            return await self.future
+        except (
+            Exception
+        ) as error:  # what is ours is answered; these are Dask's own, of a worker that is no more
+            raise WorkerLost(f"{type(error).__name__}") from error
+
+    def forget(self) -> None:
+        """Let go of it."""
+        self.future.release()
