@@ -179,6 +179,25 @@ class Crew:
             self._at_work -= 1
 
     async def _audit(self, member: _Member, shard: Shard) -> None:
+        answer: Any = NotEnlisted()
+        with anyio.CancelScope() as waiting:
+            member.waits.add(waiting)
+            try:
+                answer = await self._answer(self._submit(member, shard))
+            except WorkerLost as lost:
+                log.debug("no answer from a worker", worker=member.address, why=str(lost))
+            finally:
+                member.waits.discard(waiting)
+        # Here, and not where this is cancelled from without: what is out is then asked for once more.
+        if (submitted := self._out.pop(shard, None)) is not None:
+            submitted.forget()
+        if isinstance(answer, NotEnlisted):
+            self._lose(member)
+            await self._lost(shard)
+        else:
+            await self._results.take(shard, answer)
+
+    def _submit(self, member: _Member, shard: Shard) -> Submitted:
         self._submitted += 1
         submitted = self._out[shard] = self._workers.submit(
             self._submitted,
@@ -189,27 +208,11 @@ class Crew:
             worker=member.address,
         )
         self.most_out = max(self.most_out, len(self._out))
-        answer: Any = NotEnlisted()
-        with anyio.CancelScope() as waiting:
-            member.waits.add(waiting)
-            try:
-                answer = await self._answer(submitted)
-            finally:
-                member.waits.discard(waiting)
-        submitted.forget()
-        # Here, and not before: whoever cancels this asks for the answers of what is out.
-        del self._out[shard]
-        if isinstance(answer, NotEnlisted):
-            self._lose(member)
-            await self._lost(shard)
-        else:
-            await self._results.take(shard, answer)
+        return submitted
 
-    async def _answer(self, submitted: Submitted) -> Any:
-        try:
-            sealed: Sealed[Any] = await submitted.answer()
-        except WorkerLost:
-            return NotEnlisted()
+    @staticmethod
+    async def _answer(submitted: Submitted) -> Any:
+        sealed: Sealed[Any] = await submitted.answer()
         return sealed.open()
 
     def _lose(self, member: _Member) -> None:
@@ -281,7 +284,10 @@ class Crew:
         )
 
         async def take(shard: Shard, submitted: Submitted) -> None:
-            answer = await self._answer(submitted)
+            try:
+                answer = await self._answer(submitted)
+            except WorkerLost:
+                return
             if not isinstance(answer, NotEnlisted):
                 await self._results.take(shard, answer)
 

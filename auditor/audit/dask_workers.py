@@ -34,6 +34,7 @@ _CLOSE = 3.0
 _TALKATIVE = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
 """Loggers for which Dask sets a level, and a handler of its own on standard error."""
 _SILENT = logging.CRITICAL + 1
+_NO_ANSWER = "the scheduler did not answer"
 _PRELOAD = "auditor.audit.worker_process"
 
 _ALONE = {
@@ -59,8 +60,8 @@ async def local_workers(count: int, run_id: str) -> AsyncIterator[DaskWorkers]:
     """Start this many worker processes on this machine, and end them with the block."""
     with (
         _quiet(),
-        dask.config.set(_ALONE),
         TemporaryDirectory(prefix="auditor-workers-", ignore_cleanup_errors=True) as scratch,
+        dask.config.set(_ALONE | {"temporary-directory": scratch}),
     ):
         cluster: Any = LocalCluster(  # type: ignore[no-untyped-call]  # Any: it is not typed
             n_workers=count,
@@ -101,8 +102,9 @@ async def remote_workers(url: str, run_id: str) -> AsyncIterator[DaskWorkers]:
 
 @asynccontextmanager
 async def _client(address: str, where: str, run_id: str) -> AsyncIterator[DaskWorkers]:
+    timeout = min(_CONNECT, _seconds("distributed.comm.timeouts.connect") or _CONNECT)
     client: Any = Client(  # type: ignore[no-untyped-call]  # Any: it is not typed
-        address, asynchronous=True, timeout=_CONNECT, set_as_default=False
+        address, asynchronous=True, timeout=timeout, set_as_default=False
     )
     try:
         try:
@@ -112,15 +114,17 @@ async def _client(address: str, where: str, run_id: str) -> AsyncIterator[DaskWo
                 await client
         except (OSError, ValueError, TypeError) as error:
             raise UsageError(f"{where}: no scheduler answers: {shown(str(error))[:300]}") from None
-        yield DaskWorkers(client, where, run_id, _patience())
+        patience = _seconds("distributed.scheduler.no-workers-timeout")
+        yield DaskWorkers(client, where, run_id, _PATIENCE if patience is None else patience)
     finally:
         with anyio.move_on_after(_CLOSE, shield=True):
             await client.close()
 
 
-def _patience() -> float:
-    told = dask.config.get("distributed.scheduler.no-workers-timeout")
-    return _PATIENCE if told is None else float(parse_timedelta(told, default="s"))
+def _seconds(name: str) -> float | None:
+    """Return a duration that Dask's own configuration says; None where it says none."""
+    told = dask.config.get(name)
+    return None if told is None else float(parse_timedelta(told, default="s"))
 
 
 @contextmanager
@@ -152,11 +156,14 @@ class DaskWorkers:
 
         :raises WorkerLost: where the scheduler does not answer.
         """
+        scheduler = self.client.scheduler
+        if scheduler is None:  # while it connects anew
+            raise WorkerLost(_NO_ANSWER)
         try:
             with anyio.fail_after(_ASK):
-                told = await self.client.scheduler.identity()
+                told = await scheduler.identity()
         except (OSError, TimeoutError) as error:
-            raise WorkerLost("the scheduler did not answer") from error
+            raise WorkerLost(_NO_ANSWER) from error
         return frozenset(
             address
             for address, each in told["workers"].items()
@@ -178,9 +185,12 @@ class DaskWorkers:
         return answers
 
     def submit(self, number: int, function: Callable[..., Any], *arguments: Any, worker: str) -> DaskTask:
-        """Have this done by one worker, and by no other."""
-        return DaskTask(
-            self.client.submit(
+        """Have this done by one worker, and by no other.
+
+        :raises WorkerLost: where there is nobody who could have it done.
+        """
+        try:
+            future = self.client.submit(
                 function,
                 *arguments,
                 key=f"auditor-{self.run_id}-{number}",
@@ -188,7 +198,9 @@ class DaskWorkers:
                 allow_other_workers=False,
                 pure=False,
             )
-        )
+        except Exception as error:  # of Dask, whose way to the scheduler is closed
+            raise WorkerLost(f"{type(error).__name__}: {error}") from error
+        return DaskTask(future)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +219,7 @@ class DaskTask:
         except (
             Exception
         ) as error:  # what is ours is answered; these are Dask's own, of a worker that is no more
-            raise WorkerLost(f"{type(error).__name__}") from error
+            raise WorkerLost(f"{type(error).__name__}: {error}") from error
 
     def forget(self) -> None:
         """Let go of it."""

@@ -30,6 +30,7 @@ from auditor.audit.carrying import (
 from auditor.audit.findings import FindingMaker
 from auditor.audit.place import PlaceAudit, PlaceEnd
 from auditor.audit.places import audit_places
+from auditor.audit.reading import internal_error
 from auditor.audit.tally import Counts
 from auditor.audit.worker_logs import WorkerLogs
 from auditor.aws.clients import open_clients
@@ -225,12 +226,20 @@ class _Notes:
 
     def told(self, place: Place, at: int, began: int, job: Job) -> PlaceTold:
         """Return it as it travels."""
+        try:
+            findings = finding_rows(self._findings)
+        except Exception as error:  # noqa: BLE001 -- what can't be told of one place must not hide the others
+            findings = ()
+            target, *_ = place.targets
+            failure = internal_error(target, error)
+            for outcome in self._outcomes.values():
+                outcome.failure = failure
         was_read = self._end.was_read if self._end is not None and job.wants_identities else None
         return PlaceTold(
             at,
             tuple(outcome_row(self._outcomes[source]) for source in place.sources),
             self._counts,
-            finding_rows(self._findings),
+            findings,
             self._end is not None,
             WasRead(frozenset(was_read.seen)) if isinstance(was_read, WasRead) else None,
             began,

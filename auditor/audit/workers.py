@@ -31,7 +31,10 @@ class Workers(Protocol):
         """Call this on each of these workers, and return what each answers; an exception where it gave none."""
 
     def submit(self, number: int, function: Callable[..., Any], *arguments: Any, worker: str) -> Submitted:
-        """Have this done by one worker, and by no other."""
+        """Have this done by one worker, and by no other.
+
+        :raises WorkerLost: where there is nobody who could have it done.
+        """
 
 
 class Submitted(Protocol):
