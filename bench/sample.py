@@ -68,7 +68,7 @@ def measure(candidate: Candidate, workload: Workload, server: Server) -> Sample:
 
 
 def _check(candidate: Candidate, workload: Workload, read: Read, served: Served) -> None:
-    roles = workload.accounts if candidate.assumes_roles else 0
+    roles = workload.accounts + candidate.more_roles if candidate.assumes_roles else 0
     expected = {
         "pages read": (read.pages, workload.page_count),
         "records read": (read.records, workload.record_count),

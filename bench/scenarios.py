@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.afterwards import replay, report
+from bench.both_cores import workers
 from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, AUDIT_KEEPING, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
 from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
@@ -217,6 +218,7 @@ SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "organization": organization,
     "latency": latency,
     "start": start,
+    "workers": workers,
     "checkpoints": checkpoints,
     "nightly": nightly,
     "history": history,

@@ -13,6 +13,8 @@ class Sizes:
     slow_accounts: int
     """For the clients that take many times as long: they are compared by the page."""
     memory_accounts: tuple[int, int]
+    shared_accounts: int
+    """For two workers: starting them takes as long as a few hundred pages."""
     listed: int
     """Accounts of the organisation that is listed."""
     findings: int
@@ -27,6 +29,7 @@ FULL = Sizes(
     accounts=100,
     slow_accounts=10,
     memory_accounts=(50, 800),
+    shared_accounts=400,
     listed=5000,
     findings=100_000,
     reported=10_000,
@@ -36,6 +39,7 @@ QUICK = Sizes(
     accounts=3,
     slow_accounts=1,
     memory_accounts=(2, 8),
+    shared_accounts=6,
     listed=50,
     findings=4_000,
     reported=200,

@@ -57,6 +57,16 @@ class Versions:
     policies: Mapping[str, str]
     """The digest of each policy's settings and code."""
 
+    def difference(self, ours: Versions) -> str:
+        """Say in what these are others than ours."""
+        if self.auditor != ours.auditor:
+            return f"it has auditor {self.auditor}, and this is {ours.auditor}; install the same"
+        for name in sorted({*self.policies, *ours.policies}):
+            its, own = self.policies.get(name), ours.policies.get(name)
+            if its != own:
+                return f"its policy {name} has version {its}, and ours {own}; install the same"
+        return "nothing"
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

@@ -1,4 +1,4 @@
-"""The crew: the workers that audit a run's shards, which of them audits what, and what becomes of it where one is lost.
+"""The crew: which worker audits which shard of a run, and what becomes of it where the worker is lost.
 
 A worker has two shards at a time, so that it has something to do while an account of one of them waits. What was with
 a worker that is lost is audited again place by place, after all else, each place by a worker that has nothing else:
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,16 +16,18 @@ import structlog
 
 from auditor.audit import shard_audit
 from auditor.audit.carrying import NotEnlisted, Sealed
+from auditor.audit.roster import Roster
 from auditor.audit.shards import alone, cut
-from auditor.errors import UsageError, WorkerLost
+from auditor.errors import WorkerLost
 from auditor.model import Failure, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from anyio.abc import TaskGroup
 
-    from auditor.audit.carrying import Enlisted, Job, Versions
+    from auditor.audit.carrying import Job, Versions
+    from auditor.audit.roster import Member
     from auditor.audit.shard_results import ShardResults
     from auditor.audit.shards import Shard
     from auditor.audit.workers import Submitted, Workers
@@ -36,31 +37,19 @@ log = structlog.get_logger()
 
 _SHARDS_AT_ONCE = 2
 """That one worker has."""
-_LOOK_EVERY = 0.5
-"""Seconds between two looks at which workers there are."""
 _LAST_ANSWERS = 1.0
 """Seconds that workers may take to hand over what they have once the run is to end."""
 
 
-@dataclass(eq=False, slots=True)
-class _Member:
-    address: str
-    busy: int = 0
-    """Shards that it has."""
-    lost: bool = False
-    waits: set[anyio.CancelScope] = field(default_factory=set)
-    """Around what waits for its answers."""
-
-
 class Crew:
-    """The workers of one run. At most `most` of them are at work at once; others take the place of those lost."""
+    """The workers of one run, at their work; at most `most` of them at once."""
 
-    def __init__(self, workers: Workers, job: Job, most: int) -> None:
+    def __init__(self, workers: Workers, job: Job, versions: Versions, most: int) -> None:
+        """Take who there is, what they are to do, and the versions that they must judge by."""
+        self._roster = Roster(workers, job, versions, most)
         self._workers = workers
         self._job = job
         self._most = most
-        self._members: dict[str, _Member] = {}
-        self._refused: set[str] = set()
         self._left: Iterator[Shard] = iter(())
         self._is_cut = False
         self._suspects: deque[Shard] = deque()
@@ -68,30 +57,15 @@ class Crew:
         self._submitted = 0
         self._at_work = 0
         """Shards that are with workers, or being entered into the books."""
-        self._enlisting: set[str] = set()
         self._changed = anyio.Event()
         self._gave_up: Failure | None = None
-        self.most_out = 0
-        """The most shards that were with workers at once."""
 
-    async def enlist(self, versions: Versions) -> None:
+    async def enlist(self) -> None:
         """Make the workers that there are ready.
 
-        :param versions: what the run judges by.
-        :raises UsageError: where one would judge otherwise, or can't work, or there is none.
+        :raises UsageError: where one would judge otherwise, or can't work.
         """
-        self._versions = versions
-        refused: list[str] = []
-
-        async def one(address: str) -> None:
-            if why := await self._enlist(address):
-                refused.append(f"the worker {address} {why}")
-
-        async with anyio.create_task_group() as group:
-            for address in sorted(await self._workers.present())[: self._most]:
-                group.start_soon(one, address)
-        if refused:
-            raise UsageError(min(refused))
+        await self._roster.enlist()
 
     async def audit(
         self, places: Sequence[Place], results: ShardResults, ends_at: float, why: Callable[[], Failure]
@@ -105,7 +79,7 @@ class Crew:
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._watch, group)
-                for member in self._members.values():
+                for member in self._roster.members.values():
                     self._put_to_work(member, group)
                 while not self._is_done:
                     await self._changed.wait()
@@ -118,7 +92,7 @@ class Crew:
 
     async def dismiss(self) -> None:
         """Let every worker let go of what it holds for the run."""
-        await self._workers.call(shard_audit.dismiss, self._job.run_id, workers=list(self._members))
+        await self._workers.call(shard_audit.dismiss, self._job.run_id, workers=list(self._roster.members))
 
     @property
     def _is_done(self) -> bool:
@@ -128,25 +102,11 @@ class Crew:
         self._changed.set()
         self._changed = anyio.Event()
 
-    async def _enlist(self, address: str) -> str | None:
-        """Make a worker ready; return why it can't be."""
-        sealed = Sealed.of(self._job)
-        answers = await self._workers.call(shard_audit.enlist, sealed, workers=[address])
-        answer: Enlisted | BaseException | None = answers.get(address)
-        if answer is None or isinstance(answer, BaseException):
-            return f"can't audit: {type(answer).__name__}: {answer}" if answer else "does not answer"
-        if answer.versions != self._versions:
-            return f"would judge otherwise: {_difference(answer.versions, self._versions)}"
-        if answer.refused is not None:
-            return f"can't audit: {answer.refused}"
-        self._members[address] = _Member(address)
-        return None
-
-    def _put_to_work(self, member: _Member, group: TaskGroup) -> None:
+    def _put_to_work(self, member: Member, group: TaskGroup) -> None:
         for _ in range(_SHARDS_AT_ONCE):
             group.start_soon(self._work, member)
 
-    async def _work(self, member: _Member) -> None:
+    async def _work(self, member: Member) -> None:
         while not member.lost:
             shard = self._next(member)
             if shard is None:
@@ -156,7 +116,7 @@ class Crew:
                 await self._audit(member, shard)
             self._change()
 
-    def _next(self, member: _Member) -> Shard | None:
+    def _next(self, member: Member) -> Shard | None:
         """Return what a worker is to audit now; None where that is nothing."""
         if not self._is_cut:
             shard = next(self._left, None)
@@ -169,7 +129,7 @@ class Crew:
         return None
 
     @contextmanager
-    def _with(self, member: _Member) -> Iterator[None]:
+    def _with(self, member: Member) -> Iterator[None]:
         member.busy += 1
         self._at_work += 1
         try:
@@ -178,12 +138,16 @@ class Crew:
             member.busy -= 1
             self._at_work -= 1
 
-    async def _audit(self, member: _Member, shard: Shard) -> None:
+    async def _audit(self, member: Member, shard: Shard) -> None:
         answer: Any = NotEnlisted()
+        began = not shard.is_suspect
         with anyio.CancelScope() as waiting:
             member.waits.add(waiting)
             try:
-                answer = await self._answer(self._submit(member, shard))
+                # A place that is suspected must not be blamed for what happened to its worker before it came there.
+                began = began or await self._roster.has(member)
+                if began:
+                    answer = await self._answer(self._submit(member, shard))
             except WorkerLost as lost:
                 log.debug("no answer from a worker", worker=member.address, why=str(lost))
             finally:
@@ -191,13 +155,16 @@ class Crew:
         # Here, and not where this is cancelled from without: what is out is then asked for once more.
         if (submitted := self._out.pop(shard, None)) is not None:
             submitted.forget()
-        if isinstance(answer, NotEnlisted):
-            self._lose(member)
+        if not began:
+            self._roster.lose(member)
+            self._suspects.appendleft(shard)
+        elif isinstance(answer, NotEnlisted):
+            self._roster.lose(member)
             await self._lost(shard)
         else:
             await self._results.take(shard, answer)
 
-    def _submit(self, member: _Member, shard: Shard) -> Submitted:
+    def _submit(self, member: Member, shard: Shard) -> Submitted:
         self._submitted += 1
         submitted = self._out[shard] = self._workers.submit(
             self._submitted,
@@ -207,26 +174,12 @@ class Crew:
             self._ends_at - anyio.current_time(),
             worker=member.address,
         )
-        self.most_out = max(self.most_out, len(self._out))
         return submitted
 
     @staticmethod
     async def _answer(submitted: Submitted) -> Any:
         sealed: Sealed[Any] = await submitted.answer()
         return sealed.open()
-
-    def _lose(self, member: _Member) -> None:
-        if member.lost:
-            return
-        member.lost = True
-        del self._members[member.address]
-        log.warning(
-            "a worker was lost; what it had is audited again, place by place",
-            worker=member.address,
-            shards=member.busy,
-        )
-        for waiting in member.waits:
-            waiting.cancel()
 
     async def _lost(self, shard: Shard) -> None:
         if shard.is_suspect:
@@ -235,52 +188,15 @@ class Crew:
             self._suspects.extend(alone(shard))
 
     async def _watch(self, group: TaskGroup) -> None:
-        """Look which workers there are, until the run is done or there is none for too long."""
-        well_at = anyio.current_time()
-        while True:
-            what = "no worker was left"
-            try:
-                present = await self._workers.present()
-            except WorkerLost as lost:
-                what = str(lost)
-            else:
-                for member in list(self._members.values()):
-                    if member.address not in present:
-                        self._lose(member)
-                self._replace(present, group)
-                if self._members:
-                    well_at = anyio.current_time()
-            if anyio.current_time() - well_at > self._workers.patience:
-                text = f"{self._workers.where}: {what} for {self._workers.patience:g} s"
-                log.error("the workers are lost; what is left is not audited", why=text)
-                self._gave_up = Failure(Reason.WORKER_LOST, None, text)
-                self._change()
-                return
-            await anyio.sleep(_LOOK_EVERY)
-
-    def _replace(self, present: Collection[str], group: TaskGroup) -> None:
-        self._refused &= set(present)
-        known = {*self._members, *self._enlisting, *self._refused}
-        for address in sorted(set(present) - known):
-            if len(self._members) + len(self._enlisting) < self._most:
-                self._enlisting.add(address)
-                group.start_soon(self._add, address, group)
-
-    async def _add(self, address: str, group: TaskGroup) -> None:
-        try:
-            why = await self._enlist(address)
-        finally:
-            self._enlisting.discard(address)
-        if why is not None:
-            log.warning("a worker is not used", worker=address, why=why)
-            self._refused.add(address)
-        else:
-            self._put_to_work(self._members[address], group)
+        why = await self._roster.watch(group, lambda member: self._put_to_work(member, group))
+        log.error("the workers are lost; what is left is not audited", why=why)
+        self._gave_up = Failure(Reason.WORKER_LOST, None, why)
+        self._change()
 
     async def _hand_over(self, why: Failure) -> None:
         """Let the workers end, and take what they have."""
         await self._workers.call(
-            shard_audit.stop, self._job.run_id, Sealed.of(why), workers=list(self._members)
+            shard_audit.stop, self._job.run_id, Sealed.of(why), workers=list(self._roster.members)
         )
 
         async def take(shard: Shard, submitted: Submitted) -> None:
@@ -294,13 +210,3 @@ class Crew:
         async with anyio.create_task_group() as group:
             for shard, submitted in self._out.items():
                 group.start_soon(take, shard, submitted)
-
-
-def _difference(theirs: Versions, ours: Versions) -> str:
-    if theirs.auditor != ours.auditor:
-        return f"it has auditor {theirs.auditor}, and this is {ours.auditor}; install the same"
-    for name in sorted({*theirs.policies, *ours.policies}):
-        its, own = theirs.policies.get(name), ours.policies.get(name)
-        if its != own:
-            return f"its policy {name} has version {its}, and ours {own}; install the same"
-    return "its versions differ"

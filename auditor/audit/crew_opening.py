@@ -48,10 +48,10 @@ async def open_crew(run: Run, plan: Plan, stopping: Stopping, stack: AsyncExitSt
     else:
         workers = await stack.enter_async_context(remote_workers(run.options.dask, run.id))
         most = min(len(await workers.present()), run.concurrency)
-    crew = Crew(workers, _job(run, plan, stopping, most), most)
+    crew = Crew(workers, _job(run, plan, stopping, most), _versions(run), most)
     stack.push_async_callback(_dismiss, crew)
     with anyio.move_on_at(run.ends_at):
-        await crew.enlist(_versions(run))
+        await crew.enlist()
     return crew
 
 

@@ -6,8 +6,10 @@ Imported only where it is asked for: distributed is an extra, and takes 0.5 s.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import warnings
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -36,6 +38,9 @@ _TALKATIVE = ("distributed", "distributed.client", "distributed.gc", "tornado", 
 _SILENT = logging.CRITICAL + 1
 _NO_ANSWER = "the scheduler did not answer"
 _PRELOAD = "auditor.audit.worker_process"
+
+_LONGEST = 300
+"""Characters of somebody else's message that are shown."""
 
 _ALONE = {
     # On this machine nobody else watches the workers, and what does costs time: statistics, profiles, collectors.
@@ -75,12 +80,30 @@ async def local_workers(count: int, run_id: str) -> AsyncIterator[DaskWorkers]:
             asynchronous=True,
         )
         try:
-            await cluster
+            try:
+                await cluster
+            except Exception as error:  # of whatever kind: Dask hands on what ended a process as it began
+                text = shown(f"{type(error).__name__}: {error}")[:_LONGEST]
+                raise UsageError(f"--workers: the workers could not be started: {text}") from error
             async with _client(cluster.scheduler_address, "the workers of this machine", run_id) as workers:
                 yield workers
         finally:
-            with anyio.move_on_after(2 * _CLOSE, shield=True):
-                await cluster.close(timeout=_CLOSE)
+            await _close(cluster)
+
+
+async def _close(cluster: Any) -> None:
+    """End the workers, and what started them.
+
+    They hold nothing any more, and have been told so: they are killed, since one that is asked to close may take its
+    time, and must not outlive the run.
+    """
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
+    with anyio.move_on_after(_CLOSE, shield=True), suppress(TimeoutError):
+        await cluster.close(timeout=_CLOSE)
 
 
 @asynccontextmanager
@@ -113,7 +136,7 @@ async def _client(address: str, where: str, run_id: str) -> AsyncIterator[DaskWo
                 warnings.simplefilter("ignore")
                 await client
         except (OSError, ValueError, TypeError) as error:
-            raise UsageError(f"{where}: no scheduler answers: {shown(str(error))[:300]}") from None
+            raise UsageError(f"{where}: no scheduler answers: {shown(str(error))[:_LONGEST]}") from None
         patience = _seconds("distributed.scheduler.no-workers-timeout")
         yield DaskWorkers(client, where, run_id, _PATIENCE if patience is None else patience)
     finally:

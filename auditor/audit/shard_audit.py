@@ -64,9 +64,9 @@ _enlisted: dict[str, _Worker] = {}
 """What this process works at, by the run's id."""
 
 
-def versions_of(policies: Job) -> Versions:
+def _versions_of(job: Job) -> Versions:
     """Return what this process would judge by."""
-    settings = policies.policies
+    settings = job.policies
     judged = judged_by(catalogue_of(settings), settings)
     return Versions(__version__, {name: each.digest for name, each in judged.items()})
 
@@ -74,7 +74,7 @@ def versions_of(policies: Job) -> Versions:
 async def enlist(sealed: Sealed[Job]) -> Enlisted:
     """Make ready for the shards of a run."""
     job = sealed.open()
-    versions = versions_of(job)
+    versions = _versions_of(job)
     worker = _Worker(job)
     try:
         await worker.open()
@@ -82,6 +82,11 @@ async def enlist(sealed: Sealed[Job]) -> Enlisted:
         return Enlisted(versions, refused=str(error))
     _enlisted[job.run_id] = worker
     return Enlisted(versions)
+
+
+async def is_enlisted(run_id: str) -> bool:
+    """Say whether this process is ready for the shards of a run."""
+    return run_id in _enlisted
 
 
 async def audit_shard(run_id: str, sealed: Sealed[Shard], ends_in: float) -> Sealed[Answer]:
@@ -154,6 +159,8 @@ class _Worker:
             job.request_timeout,
         )
         panel = Panel(entries, job.policies, job.now, job.own_accounts)
+        gc.freeze()  # what is loaded by now stays as long as the run
+        stack.callback(gc.unfreeze)
         maker = FindingMaker(job.run_id, job.now, entries, job.policies)
         self._audit = lambda notes: PlaceAudit(
             readers=readers,
