@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,17 +31,19 @@ def cut(places: Sequence[Place], workers: int) -> Iterator[Shard]:
 
     Large ones come first: they get smaller as less is left, and one account is the least.
     """
-    accounts: dict[str, list[tuple[int, Place]]] = {}
-    for at, place in enumerate(places):
-        accounts.setdefault(place.account.id, []).append((at, place))
+    accounts: dict[str, list[Place]] = {}
+    for place in places:
+        accounts.setdefault(place.account.id, []).append(place)
     left = len(places)
-    shard: list[tuple[int, Place]] = []
+    shard: list[list[Place]] = []
+    size = 0
     for of_account in accounts.values():
-        shard += of_account
-        if len(shard) >= min(_MOST_PLACES, left / (_ROUNDS * workers)):
-            left -= len(shard)
+        shard.append(of_account)
+        size += len(of_account)
+        if size >= min(_MOST_PLACES, left / (_ROUNDS * workers)):
+            left -= size
             yield _shard(shard)
-            shard = []
+            shard, size = [], 0
     if shard:
         yield _shard(shard)
 
@@ -51,6 +54,7 @@ def alone(shard: Shard) -> Iterator[Shard]:
         yield Shard((place,), is_suspect=True)
 
 
-def _shard(places: list[tuple[int, Place]]) -> Shard:
-    # In the order of the plan again, which goes from account to account: no account is asked in a burst.
-    return Shard(tuple(place for _, place in sorted(places, key=lambda each: each[0])))
+def _shard(accounts: Sequence[Sequence[Place]]) -> Shard:
+    """Return a shard in the order of the plan, which goes from account to account: none is asked in a burst."""
+    turns = zip_longest(*accounts)
+    return Shard(tuple(place for turn in turns for place in turn if place is not None))

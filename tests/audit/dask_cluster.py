@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from auditor.simulator.server import serve_in_thread
+from tests.delivery.certificates import certificate_in
 from tests.policies.installing import Site
 
 if TYPE_CHECKING:
@@ -141,6 +142,8 @@ class Lab:
     port: int
     estate: Estate
     runs: int = 0
+    tls: dict[str, str] = field(default_factory=dict)
+    """Of the environment, where Dask speaks TLS."""
 
     @property
     def harm(self) -> Path:
@@ -167,6 +170,7 @@ class Lab:
             "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
             "DASK_DISTRIBUTED__SCHEDULER__NO_WORKERS_TIMEOUT": "20s",
             "HARM": str(self.harm),
+            **self.tls,
         }
 
     @contextmanager
@@ -240,7 +244,8 @@ class Dask:
 
     def start_worker(self, *words: str) -> None:
         """Start a worker, without a nanny unless it is told how many it is to have."""
-        where = ["--host", "127.0.0.1", "--local-directory", str(self.lab.folder)]
+        host = self.url.rpartition(":")[0]
+        where = ["--host", host, "--local-directory", str(self.lab.folder)]
         words = words or ("--no-nanny",)
         self.workers.append(_start(self.lab, "dask_worker", self.url, "--nthreads", "2", *where, *words))
 
@@ -265,11 +270,24 @@ def made_lab(folder: Path, estate: Estate) -> Lab:
 
 
 @contextmanager
-def dask(lab: Lab, *, processes: int = 2, nanny: bool = True) -> Iterator[Dask]:
-    """Start a scheduler, and workers that their nanny, where they have one, starts again where they die."""
-    port = free_port()
-    scheduler = _start(lab, "dask_scheduler", "--host", "127.0.0.1", "--port", str(port))
-    running = Dask(lab, f"tcp://127.0.0.1:{port}", scheduler, [])
+def dask(lab: Lab, *, processes: int = 2, nanny: bool = True, tls: bool = False) -> Iterator[Dask]:
+    """Start a scheduler, and workers that their nanny, where they have one, starts again where they die.
+
+    :param tls: whether they speak TLS, with certificates that Dask's configuration names to the runs as well.
+    """
+    if tls:
+        certificate_in(lab.folder)
+        lab.tls = {
+            "DASK_DISTRIBUTED__COMM__TLS__CA_FILE": str(lab.folder / "cert.pem"),
+            **{
+                f"DASK_DISTRIBUTED__COMM__TLS__{role}__{what.upper()}": str(lab.folder / f"{what}.pem")
+                for role in ("SCHEDULER", "WORKER", "CLIENT")
+                for what in ("cert", "key")
+            },
+        }
+    url = f"{'tls' if tls else 'tcp'}://127.0.0.1:{free_port()}"
+    scheduler = _start(lab, "dask_scheduler", "--host", url)
+    running = Dask(lab, url, scheduler, [])
     with ExitStack() as stack:
         stack.callback(running.end)
         if processes:

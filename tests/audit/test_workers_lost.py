@@ -39,9 +39,12 @@ def test_a_scheduler_that_does_not_answer_is_named_and_nothing_is_audited(lab: L
     assert not ended.folder.exists()
 
 
-def test_a_scheduler_without_workers_is_no_scheduler_and_one_that_goes_ends_the_run(lab: Lab) -> None:
+def test_a_scheduler_without_workers_is_told_of_and_one_that_goes_ends_the_run_over_tls_too(lab: Lab) -> None:
     hangs = lab.estate.accounts[0].id
-    with dask(lab, processes=0) as cluster, lab.serving(Fault(FaultKind.HANG, hangs, page=2)) as running:
+    with (
+        dask(lab, processes=0, tls=True) as cluster,
+        lab.serving(Fault(FaultKind.HANG, hangs, page=2)) as running,
+    ):
         none = lab.audit("--dask", cluster.url, more=SOON)
         assert none.code == 2
         assert f"auditor: --dask {cluster.url}: no worker there within 2 s" in none.err
