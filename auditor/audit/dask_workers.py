@@ -73,6 +73,7 @@ async def local_workers(count: int, run_id: str) -> AsyncIterator[DaskWorkers]:
             threads_per_worker=2,  # no threads are used: so many shards it takes at once
             host="127.0.0.1",
             dashboard_address="127.0.0.1:0",
+            scheduler_kwargs={"dashboard": False},
             memory_limit=0,
             local_directory=scratch,
             preload=[_PRELOAD],

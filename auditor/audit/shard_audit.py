@@ -6,6 +6,7 @@ connections are used again and no role is assumed twice; it lets go of them as t
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import traceback
 from contextlib import AsyncExitStack
@@ -59,6 +60,9 @@ log = structlog.get_logger()
 
 _COLLECT_AFTER = 200_000
 """Objects made before the garbage collector looks, as in `auditor run` itself."""
+
+_LINGERS = 60.0
+"""Seconds after the deadline in which a coordinator that is alive lets its workers go."""
 
 _enlisted: dict[str, _Worker] = {}
 """What this process works at, by the run's id."""
@@ -127,6 +131,7 @@ class _Worker:
         self._stopped = False
         self._in_flight = anyio.Semaphore(job.concurrency, fast_acquire=True)
         self._audit: Callable[[_Notes], PlaceAudit]
+        self._closing: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         """Open the clients.
@@ -152,6 +157,9 @@ class _Worker:
         except BaseException:
             await stack.aclose()
             raise
+        # A coordinator that was killed lets nobody go: its credentials must not stay in memory for that.
+        timer = asyncio.get_running_loop().call_later(job.ends_in + _LINGERS, self._expire)
+        stack.callback(timer.cancel)
         readers = AskingAWS(
             clients,
             Roles(clients, job.request_timeout, actions_of(entries, job.policies)),
@@ -203,6 +211,9 @@ class _Worker:
     async def close(self) -> None:
         """Close the clients."""
         await self._stack.aclose()
+
+    def _expire(self) -> None:
+        self._closing = asyncio.ensure_future(dismiss(self._job.run_id))
 
 
 class _Notes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import re
 import shutil
@@ -10,19 +12,24 @@ import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil  # type: ignore[import-untyped]  # has no stubs here
 import pytest
 
+from auditor.audit import RunOptions
 from auditor.simulator.estate import generate
 from auditor.simulator.faults import Fault, FaultKind
 from tests.audit.dask_cluster import HARMFUL, Lab, dask, made_lab, wait_for
+from tests.audit.test_stopping import open_files
 from tests.policies.installing import Site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.audit.conftest import Auditing, EstateMaker
     from tests.audit.dask_cluster import Dask, Ended
 
 REGIONS = ("us-east-1", "eu-west-1")
@@ -71,6 +78,13 @@ def children_of(session: int) -> list[str]:
         except OSError:
             continue
     return found
+
+
+def listens_on(process: int) -> set[str]:
+    """The addresses at which a process, and those that it has started, can be reached."""
+    first = psutil.Process(process)
+    found = (each.net_connections("inet") for each in (first, *first.children(recursive=True)))
+    return {each.laddr.ip for those in found for each in those if each.status == psutil.CONN_LISTEN}
 
 
 def test_the_workers_of_a_dask_find_and_say_the_same_as_one_process(
@@ -259,6 +273,7 @@ def test_a_signal_to_the_whole_group_ends_the_run_soon_and_keeps_what_was_done(
     with lab.serving(*faults) as running, lab.started("--workers", "2") as started:
         wait_for(lambda: sum(call.page == 2 and call.account_id == later for call in running.calls) == 2)
         wait_for(lambda: len({call.account_id for call in running.calls if call.page == 2}) == 5)
+        assert listens_on(started.process.pid) == {"127.0.0.1"}
         os.killpg(started.process.pid, number) if number == signal.SIGINT else started.process.send_signal(
             number
         )
@@ -273,3 +288,27 @@ def test_a_signal_to_the_whole_group_ends_the_run_soon_and_keeps_what_was_done(
         expected |= {(hangs, region): ("failed", "interrupted"), (later, region): ("partial", "interrupted")}
     assert ended.reasons == expected
     assert list((lab.folder / "tmp").iterdir()) == []
+
+
+def test_workers_end_with_a_coordinator_that_is_killed(lab: Lab) -> None:
+    with lab.serving(Fault(FaultKind.HANG)) as running, lab.started("--workers", "2") as started:
+        wait_for(lambda: any(call.page for call in running.calls))
+        assert len(children_of(started.process.pid)) > 2
+        started.process.kill()
+        wait_for(lambda: children_of(started.process.pid) == [])
+
+
+async def test_a_program_shares_out_its_runs_and_keeps_nothing_open(
+    auditing: Auditing, estate_of: EstateMaker
+) -> None:
+    estate = estate_of(3)
+    resource_tracker.ensure_running()  # of multiprocessing, a process that stays as long as this one
+    before = open_files()
+
+    seen = await auditing(estate, options=RunOptions(workers=2))
+
+    gc.collect()  # what was left open would warn, and so fail
+    assert seen.found == estate.truth
+    assert set(seen.reasons.values()) == {("complete", None)}
+    assert len(asyncio.all_tasks()) == 1
+    assert open_files() <= before
