@@ -39,13 +39,16 @@ async def open_crew(run: Run, plan: Plan, stopping: Stopping, stack: AsyncExitSt
     if not is_shared_out(run.options):
         return None
     from auditor.audit.crew import Crew  # noqa: PLC0415 -- what most runs do without
-    from auditor.audit.dask_workers import local_workers, remote_workers  # noqa: PLC0415 -- an extra
 
     if run.options.dask is None:
+        from auditor.audit.local_workers import local_workers  # noqa: PLC0415 -- an extra
+
         # With fewer requests in flight than workers, some of them would have nothing to do.
         most = min(run.options.workers, run.concurrency)
         workers = await stack.enter_async_context(local_workers(most, run.id))
     else:
+        from auditor.audit.dask_workers import remote_workers  # noqa: PLC0415 -- an extra
+
         workers = await stack.enter_async_context(remote_workers(run.options.dask, run.id))
         most = min(len(await workers.present()), run.concurrency)
     crew = Crew(workers, _job(run, plan, stopping, most), _versions(run), most)

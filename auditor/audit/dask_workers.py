@@ -1,4 +1,4 @@
-"""Dask's workers: on this machine for `--workers`, or behind somebody's scheduler for `--dask`.
+"""Dask's workers: those behind somebody's scheduler, for `--dask`, and the way to all of them.
 
 Imported only where it is asked for: distributed is an extra, and takes 0.5 s.
 """
@@ -6,18 +6,15 @@ Imported only where it is asked for: distributed is an extra, and takes 0.5 s.
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import warnings
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import dask
 from dask.utils import parse_timedelta
-from distributed import Client, LocalCluster, Status
+from distributed import Client, Status
 
 from auditor.errors import UsageError, WorkerLost
 from auditor.model import shown
@@ -35,76 +32,12 @@ _CLOSE = 3.0
 """Seconds that closing may take before it is done by force."""
 _TALKATIVE = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application")
 """Loggers for which Dask sets a level, and a handler of its own on standard error."""
-_SILENT = logging.CRITICAL + 1
+SILENT = logging.CRITICAL + 1
+"""Above all that Dask logs."""
 _NO_ANSWER = "the scheduler did not answer"
-_PRELOAD = "auditor.audit.worker_process"
 
 _LONGEST = 300
 """Characters of somebody else's message that are shown."""
-
-_ALONE = {
-    # On this machine nobody else watches the workers, and what does costs time: statistics, profiles, collectors.
-    "distributed.admin.tick.interval": "1s",
-    "distributed.admin.system-monitor.interval": "10s",
-    "distributed.diagnostics.nvml": False,
-    "distributed.nanny.pre-spawn-environ": {},
-    "distributed.scheduler.active-memory-manager.start": False,
-    "distributed.scheduler.http.routes": [],
-    "distributed.scheduler.work-stealing": False,
-    "distributed.worker.http.routes": [],
-    "distributed.worker.memory.pause": False,
-    "distributed.worker.memory.spill": False,
-    "distributed.worker.memory.target": False,
-    "distributed.worker.memory.terminate": False,
-    "distributed.worker.profile.enabled": False,
-}
-
-
-@asynccontextmanager
-async def local_workers(count: int, run_id: str) -> AsyncIterator[DaskWorkers]:
-    """Start this many worker processes on this machine, and end them with the block."""
-    with (
-        _quiet(),
-        TemporaryDirectory(prefix="auditor-workers-", ignore_cleanup_errors=True) as scratch,
-        dask.config.set(_ALONE | {"temporary-directory": scratch}),
-    ):
-        cluster: Any = LocalCluster(  # type: ignore[no-untyped-call]  # Any: it is not typed
-            n_workers=count,
-            threads_per_worker=2,  # no threads are used: so many shards it takes at once
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            scheduler_kwargs={"dashboard": False},
-            memory_limit=0,
-            local_directory=scratch,
-            preload=[_PRELOAD],
-            silence_logs=_SILENT,
-            asynchronous=True,
-        )
-        try:
-            try:
-                await cluster
-            except Exception as error:  # of whatever kind: Dask hands on what ended a process as it began
-                text = shown(f"{type(error).__name__}: {error}")[:_LONGEST]
-                raise UsageError(f"--workers: the workers could not be started: {text}") from error
-            async with _client(cluster.scheduler_address, "the workers of this machine", run_id) as workers:
-                yield workers
-        finally:
-            await _close(cluster)
-
-
-async def _close(cluster: Any) -> None:
-    """End the workers, and what started them.
-
-    They hold nothing any more, and have been told so: they are killed, since one that is asked to close may take its
-    time, and must not outlive the run.
-    """
-    for nanny in cluster.workers.values():
-        nanny.auto_restart = False
-        if nanny.pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(nanny.pid, signal.SIGKILL)
-    with anyio.move_on_after(_CLOSE, shield=True), suppress(TimeoutError):
-        await cluster.close(timeout=_CLOSE)
 
 
 @asynccontextmanager
@@ -113,8 +46,8 @@ async def remote_workers(url: str, run_id: str) -> AsyncIterator[DaskWorkers]:
 
     :raises UsageError: where it does not answer, or has no workers.
     """
-    with _quiet():
-        async with _client(url, f"--dask {url}", run_id) as workers:
+    with quiet():
+        async with dask_client(url, f"--dask {url}", run_id) as workers:
             try:
                 await workers.client.wait_for_workers(1, timeout=workers.patience)
             except TimeoutError:
@@ -125,7 +58,12 @@ async def remote_workers(url: str, run_id: str) -> AsyncIterator[DaskWorkers]:
 
 
 @asynccontextmanager
-async def _client(address: str, where: str, run_id: str) -> AsyncIterator[DaskWorkers]:
+async def dask_client(address: str, where: str, run_id: str) -> AsyncIterator[DaskWorkers]:
+    """Open the way to a scheduler.
+
+    :param where: what messages call its workers.
+    :raises UsageError: where it does not answer.
+    """
     timeout = min(_CONNECT, _seconds("distributed.comm.timeouts.connect") or _CONNECT)
     client: Any = Client(  # type: ignore[no-untyped-call]  # Any: it is not typed
         address, asynchronous=True, timeout=timeout, set_as_default=False
@@ -152,11 +90,11 @@ def _seconds(name: str) -> float | None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Let Dask write nothing of its own on standard error: what matters of it is said by ourselves."""
     before = {name: logging.getLogger(name).level for name in _TALKATIVE}
     for name in _TALKATIVE:
-        logging.getLogger(name).setLevel(_SILENT)
+        logging.getLogger(name).setLevel(SILENT)
     try:
         yield
     finally:
