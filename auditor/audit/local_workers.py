@@ -10,6 +10,7 @@ import multiprocessing
 import signal
 import threading
 from contextlib import asynccontextmanager, contextmanager, suppress
+from multiprocessing import resource_tracker
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -133,15 +134,18 @@ def _kill(others: set[BaseProcess]) -> None:
 
 @contextmanager
 def _interrupted_alone() -> Iterator[None]:
-    """Keep SIGINT from the processes that are started in this block, from their first moment on.
+    """Keep SIGINT and SIGTERM from the processes that are started in this block, from their first moment on.
 
-    Ctrl-C reaches every process of a terminal; the workers have to hand over what they have before they end. A
-    process inherits what the thread blocks that starts it. One thread takes the signal meanwhile for this process.
+    Ctrl-C reaches every process of a terminal, and some supervisors end all that they started; the workers have to
+    hand over what they have first. A process inherits what the thread blocks that starts it. One thread takes the
+    signals meanwhile for this process.
     """
+    # A helper of multiprocessing's, started with the first process, which lets its own thread take signals again.
+    resource_tracker.ensure_running()
     done = threading.Event()
     taker = threading.Thread(target=done.wait, name="takes signals", daemon=True)
     taker.start()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
     finally:

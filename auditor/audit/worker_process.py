@@ -15,8 +15,10 @@ log = structlog.get_logger()
 
 def dask_setup(_worker: object) -> None:
     """Make this process a part of the run: Dask calls this as it starts."""
-    # Ctrl-C reaches every process of a terminal: the coordinator ends the run then, and asks for what is there.
+    # Ctrl-C reaches every process of a terminal: the coordinator ends the run then, and asks for what is there. They
+    # are blocked already; what a worker starts itself may not inherit that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     root = logging.getLogger()
     root.handlers[:] = [_ToStructlog()]
     root.setLevel(logging.WARNING)
