@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 import anyio
@@ -13,6 +14,7 @@ from auditor.audit.carrying import Job, Versions
 from auditor.audit.crew_asked import is_shared_out
 from auditor.audit.worker_logs import level_of
 from auditor.aws.sources import SOURCES
+from auditor.errors import UsageError, WorkerLost
 from auditor.history import judged_by
 from auditor.policies import sources_of
 
@@ -38,23 +40,28 @@ async def open_crew(run: Run, plan: Plan, stopping: Stopping, stack: AsyncExitSt
     """
     if not is_shared_out(run.options):
         return None
+    is_first = "distributed" not in sys.modules
     from auditor.audit.crew import Crew  # noqa: PLC0415 -- what most runs do without
+    from auditor.audit.dask_workers import quieten, remote_workers  # noqa: PLC0415 -- an extra
+    from auditor.audit.local_workers import local_workers  # noqa: PLC0415 -- as above
 
-    if run.options.dask is None:
-        from auditor.audit.local_workers import local_workers  # noqa: PLC0415 -- an extra
-
-        # With fewer requests in flight than workers, some of them would have nothing to do.
-        most = min(run.options.workers, run.concurrency)
-        workers = await stack.enter_async_context(local_workers(most, run.id))
-    else:
-        from auditor.audit.dask_workers import remote_workers  # noqa: PLC0415 -- an extra
-
-        workers = await stack.enter_async_context(remote_workers(run.options.dask, run.id))
-        most = min(len(await workers.present()), run.concurrency)
-    crew = Crew(workers, _job(run, plan, stopping, most), _versions(run), most)
-    stack.push_async_callback(_dismiss, crew)
-    with anyio.move_on_at(run.ends_at):
-        await crew.enlist()
+    if is_first:
+        quieten()  # else the program uses Dask itself, and says what it wants to hear of it
+    # With fewer requests in flight than workers, some of them would have nothing to do.
+    most = min(run.options.workers, run.concurrency)
+    opening = (
+        local_workers(most, run.id) if run.options.dask is None else remote_workers(run.options.dask, run.id)
+    )
+    workers = await stack.enter_async_context(opening)
+    try:
+        if run.options.dask is not None:
+            most = min(len(await workers.present()), run.concurrency)
+        crew = Crew(workers, _job(run, plan, stopping, most), _versions(run), most)
+        stack.push_async_callback(_dismiss, crew)
+        with anyio.move_on_at(run.ends_at):
+            await crew.enlist()
+    except WorkerLost as lost:
+        raise UsageError(f"{workers.where}: {lost} any more") from lost
     return crew
 
 

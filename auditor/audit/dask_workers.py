@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ from auditor.errors import UsageError, WorkerLost
 from auditor.model import shown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 _PATIENCE = 30.0
 """Seconds to wait for a worker where there is none, unless Dask's own no-workers-timeout says otherwise."""
@@ -46,15 +46,14 @@ async def remote_workers(url: str, run_id: str) -> AsyncIterator[DaskWorkers]:
 
     :raises UsageError: where it does not answer, or has no workers.
     """
-    with quiet():
-        async with dask_client(url, f"--dask {url}", run_id) as workers:
-            try:
-                await workers.client.wait_for_workers(1, timeout=workers.patience)
-            except TimeoutError:
-                raise UsageError(
-                    f"--dask {url}: no worker there within {workers.patience:g} s; start some: dask worker {url}"
-                ) from None
-            yield workers
+    async with dask_client(url, f"--dask {url}", run_id) as workers:
+        try:
+            await workers.client.wait_for_workers(1, timeout=workers.patience)
+        except TimeoutError:
+            raise UsageError(
+                f"--dask {url}: no worker there within {workers.patience:g} s; start some: dask worker {url}"
+            ) from None
+        yield workers
 
 
 @asynccontextmanager
@@ -89,17 +88,10 @@ def _seconds(name: str) -> float | None:
     return None if told is None else float(parse_timedelta(told, default="s"))
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Let Dask write nothing of its own on standard error: what matters of it is said by ourselves."""
-    before = {name: logging.getLogger(name).level for name in _TALKATIVE}
+def quieten() -> None:
+    """Let Dask write nothing of its own on standard error, for good: what matters of it is said by ourselves."""
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(SILENT)
-    try:
-        yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ import dask
 import structlog
 from distributed import LocalCluster
 
-from auditor.audit.dask_workers import SILENT, dask_client, quiet
+from auditor.audit.dask_workers import SILENT, dask_client
 from auditor.errors import UsageError
 from auditor.model import shown
 
@@ -62,7 +62,6 @@ async def local_workers(count: int, run_id: str) -> AsyncIterator[DaskWorkers]:
     :raises UsageError: where they can't be started.
     """
     with (
-        quiet(),
         _interrupted_alone(),
         TemporaryDirectory(prefix="auditor-workers-", ignore_cleanup_errors=True) as scratch,
         dask.config.set(_ALONE | {"temporary-directory": scratch}),
