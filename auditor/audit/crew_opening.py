@@ -55,7 +55,7 @@ async def open_crew(run: Run, plan: Plan, stopping: Stopping, stack: AsyncExitSt
     workers = await stack.enter_async_context(opening)
     try:
         if run.options.dask is not None:
-            most = min(len(await workers.present()), run.concurrency)
+            most = max(1, min(len(await workers.present()), run.concurrency))
         crew = Crew(workers, _job(run, plan, stopping, most), _versions(run), most)
         stack.push_async_callback(_dismiss, crew)
         with anyio.move_on_at(run.ends_at):

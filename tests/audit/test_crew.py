@@ -77,6 +77,7 @@ class Workers:
         self.deadly = deadly
         self.versions = versions
         self.come_again = come_again
+        self.refused: str | None = None
         self.out: list[Submitted] = []
         self.most = 0
         self.dead: list[str] = []
@@ -88,7 +89,7 @@ class Workers:
 
     async def call(self, function: Callable[..., Any], *_: Any, workers: Sequence[str]) -> dict[str, Any]:
         if function is shard_audit.enlist:
-            return dict.fromkeys(workers, Enlisted(self.versions))
+            return dict.fromkeys(workers, Enlisted(self.versions, self.refused))
         return {worker: worker in self.addresses for worker in workers}
 
     def submit(self, _: int, __: Callable[..., Any], *arguments: Any, worker: str) -> Submitted:
@@ -180,3 +181,11 @@ async def test_where_nobody_is_left_the_rest_is_given_up_with_why() -> None:
 async def test_a_worker_that_would_judge_otherwise_is_refused(theirs: Versions, told: str) -> None:
     with pytest.raises(UsageError, match=f"^the worker a would judge otherwise: .*{told}; install the same$"):
         await Crew(Workers("a", versions=theirs), JOB, OURS, 1).enlist()
+
+
+async def test_a_worker_that_can_not_call_aws_is_named_before_anything_is_audited() -> None:
+    workers = Workers("a", "b")
+    workers.refused = "no AWS credentials found"
+
+    with pytest.raises(UsageError, match=r"^the worker a can't audit: no AWS credentials found$"):
+        await Crew(workers, JOB, OURS, 2).enlist()

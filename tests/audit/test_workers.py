@@ -90,8 +90,9 @@ def listens_on(process: int) -> set[str]:
 def test_the_workers_of_a_dask_find_and_say_the_same_as_one_process(
     lab: Lab, cluster: Dask, alone: Ended
 ) -> None:
-    with lab.serving() as running:
-        ended = lab.audit("--dask", cluster.url)
+    with lab.serving(Fault(FaultKind.LATENCY, seconds=0.05)) as running:
+        ended = lab.audit("--dask", cluster.url, "--concurrency", "4")
+        assert 2 <= running.max_in_flight <= 4
         assumed = [call.account_id for call in running.calls if call.operation == "AssumeRole"]
 
     assert ended.code == alone.code, ended.err
