@@ -155,7 +155,7 @@ class Ledger:
         A target that was not planned, or has a verdict, is a breach that `check` tells of.
         """
         outcome.failure = failure
-        outcome.verdict = _verdict(outcome, failure)
+        outcome.verdict = verdict_of(outcome, failure)
         place = self._places.get((target.account.id, target.region))
         at = place.sources.index(target.source) if place and target.source in place.sources else None
         if place is None or at is None or place.is_settled(at):
@@ -262,7 +262,8 @@ def dependency_failed(reason: str, error_code: str | None) -> Failure:
     return Failure(Reason.DEPENDENCY_FAILED, error_code, text)
 
 
-def _verdict(outcome: Outcome, failure: Failure | None) -> Verdict:
+def verdict_of(outcome: Outcome, failure: Failure | None) -> Verdict:
+    """Return how a target ended: complete without a failure, else what was read decides."""
     if failure is None:
         return Verdict.COMPLETE
     if outcome.pages:

@@ -10,6 +10,7 @@
     ├── InterruptedRun        a signal came before anything was audited: exit 130 or 143
     ├── OrganizationUnread    AWS Organizations could not be read: exit 2, or beside a list a gap
     ├── CallFailed            AWS did not answer what was asked: a reason for the ledger
+    ├── WorkerLost            a worker process, or whoever knows them, is no more: planned again, or a gap
     ├── Unjudgeable           a policy can't judge a record
     │   ├── UnusableField     a field that it needs is missing or of another type
     │   └── UnknownFact       a fact that it needs could not be looked up
@@ -97,6 +98,10 @@ class CallFailed(AuditorError):  # noqa: N818 -- a state of the ledger, not a fa
         """Whether the same call may succeed a moment later."""
         self.request_id = request_id
         """AWS's own id of the request, where AWS answered: what its support and CloudTrail know it by."""
+
+
+class WorkerLost(AuditorError):  # noqa: N818 -- what became of it
+    """A worker process, or the scheduler that knows them, does not answer any more."""
 
 
 class Unjudgeable(AuditorError):  # noqa: N818 -- says what is wrong with the record

@@ -105,16 +105,24 @@ def audit_read(folder: Path, *, run: str = "run") -> Read:
         return Read(pages, records, sum(1 for _ in findings))
 
 
-def _audit(name: str, *words: str, module: str = "auditor") -> Candidate:
+def _audit(name: str, *words: str, module: str = "auditor", more_roles: int = 0) -> Candidate:
     def command(workload: Workload, _: str, folder: Path) -> list[str]:
         return [*audit_command(workload, folder, module=module), *words]
 
-    return Candidate(name, command, lambda _, folder: audit_read(folder))
+    return Candidate(
+        name,
+        command,
+        lambda _, folder: audit_read(folder),
+        roles=lambda workload: workload.accounts + more_roles,
+    )
 
 
 AUDIT = _audit("auditor run")
 AUDIT_KEEPING = _audit("auditor run --evidence", "--evidence")
 AUDIT_REPORTING = _audit("auditor run -f html", "-f", "html")
+AUDIT_SHARED = _audit(
+    "auditor run --workers 2", "--workers", "2", more_roles=1
+)  # to ask which Regions there are
 AUDIT_JOINED = _audit("auditor run, joined")
 AUDIT_UNCHECKED = _audit("auditor run, no checkpoint", module="bench.unchecked")
 FLOOR = _script("floor: aiohttp, SigV4, orjson", "bench.floor")

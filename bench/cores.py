@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +36,20 @@ def pin(core: int | None) -> None:
     """Keep this process, and those that it starts from now on, on one core; None leaves it free."""
     if core is not None:
         os.sched_setaffinity(0, {core})
+
+
+@contextmanager
+def unpinned() -> Iterator[None]:
+    """Let this process, and those that it starts in the block, use two cores; the server keeps to its own."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    every = range(os.cpu_count() or 1)
+    try:
+        os.sched_setaffinity(0, every)
+        both = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {both[0], both[-1]})
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -72,6 +72,16 @@ class Limit:
         return self.measured.median <= self.limit
 
 
+@dataclass(frozen=True, slots=True)
+class AtLeast(Limit):
+    """A limit that what was measured is to reach."""
+
+    @property
+    def met(self) -> bool:
+        """Whether the median reaches it."""
+        return self.measured.median >= self.limit
+
+
 @dataclass(slots=True)
 class Result:
     """What one scenario found."""

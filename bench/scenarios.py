@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench import custodian
 from bench.afterwards import replay, report
+from bench.both_cores import workers
 from bench.candidates import AIOBOTOCORE, AUDIT, AUDIT_JOINED, AUDIT_KEEPING, BARE, BOTO3, FLOOR, FLOOR_JOINED
 from bench.errors import BenchError
 from bench.estate import ACCOUNTS_A_PAGE, REGIONS, Workload
@@ -221,6 +222,7 @@ SCENARIOS: dict[str, Callable[[Rounds, Sizes], Result]] = {
     "throttled": throttled,
     "budget": budget,
     "start": start,
+    "workers": workers,
     "checkpoints": checkpoints,
     "nightly": nightly,
     "history": history,

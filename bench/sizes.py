@@ -14,6 +14,8 @@ class Sizes:
     """For the clients that take many times as long: they are compared by the page."""
     memory_accounts: tuple[int, int]
     c7n_accounts: int
+    shared_accounts: int
+    """For two workers: starting them takes as long as a few hundred pages."""
     listed: int
     """Accounts of the organisation that is listed."""
     findings: int
@@ -33,6 +35,7 @@ FULL = Sizes(
     slow_accounts=10,
     memory_accounts=(50, 800),
     c7n_accounts=20,
+    shared_accounts=400,
     listed=5000,
     findings=100_000,
     reported=10_000,
@@ -45,6 +48,7 @@ QUICK = Sizes(
     slow_accounts=1,
     memory_accounts=(2, 8),
     c7n_accounts=1,
+    shared_accounts=6,
     listed=50,
     findings=4_000,
     reported=200,

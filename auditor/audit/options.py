@@ -83,8 +83,13 @@ class RunOptions:
     """None is the configuration's."""
     concurrency: int | None = None
     """Requests in flight; None is the configuration's."""
+    workers: int = 1
+    """Processes that audit on this machine; 1 is this one alone. More need Dask, and a program that starts them by
+    `if __name__ == "__main__":`, since each begins by importing it."""
+    dask: str | None = None
+    """The address of Dask's scheduler, whose workers audit; None where there is none."""
     allow_http: bool = False
-    """Whether calls may go over plain http to another machine."""
+    """Whether calls may go over plain http, and the plan to Dask over plain tcp, to another machine."""
     telemetry: bool = False
     """Whether an OpenTelemetry collector is told of the run; the standard environment variables say which."""
     handle_signals: bool = False

@@ -5,9 +5,7 @@
     plan ── a slot for each place ──> audit the place ── findings ──> history ──> outputs
                                             └── verdicts ──> ledger
 
-A place is an account and a Region, with its targets. Places are started in the order of the plan, each when a slot
-is free, and hold their slot from page to page, so that what was begun ends before something new begins. A place that
-waits for a retry gives its slot up.
+A place is an account and a Region, with its targets. Places are started in the order of the plan.
 """
 
 from __future__ import annotations
@@ -23,21 +21,23 @@ from auditor.audit.asking import AskingAWS
 from auditor.audit.books import open_books
 from auditor.audit.checkpoint import Checkpoint
 from auditor.audit.closing import Alongside, Audited, close
+from auditor.audit.crew_opening import open_crew
 from auditor.audit.findings import FindingMaker
 from auditor.audit.folder import made_folder
 from auditor.audit.grouping import one_exception
 from auditor.audit.options import Observer, Progress, RunOptions
 from auditor.audit.place import PlaceAudit
+from auditor.audit.places import audit_places
 from auditor.audit.preparing import begin, header_of, prepare
 from auditor.audit.published import lightsails_word
 from auditor.audit.remembering import Memory, looking, remembered
 from auditor.audit.resuming import set_aside, settle_done
+from auditor.audit.shard_results import ShardResults
 from auditor.audit.start import run_start
 from auditor.audit.stopping import Stopping
 from auditor.audit.telling import Teller
 from auditor.audit.writing import Writer
 from auditor.aws.opt_in import EnabledRegions
-from auditor.aws.slots import Slot
 from auditor.errors import InterruptedRun, SinkError
 from auditor.evidence.kms import open_kms
 from auditor.model import Outcome
@@ -50,20 +50,17 @@ if TYPE_CHECKING:
     from anyio.streams.memory import MemoryObjectSendStream
 
     from auditor.audit.books import Books
+    from auditor.audit.crew import Crew
     from auditor.audit.keeping import Keeper
     from auditor.audit.preparing import Ready, Run
     from auditor.audit.record import Result
     from auditor.audit.remembering import Remembered
     from auditor.audit.telling import Told
+    from auditor.aws.slots import Slot
     from auditor.config import Config
     from auditor.formats import RunStart
-    from auditor.model import Place
+    from auditor.model import Failure, Place
     from auditor.telemetry import Telemetry
-
-_OPEN_FOR_EACH = 8
-"""Places begun at once for each request in flight: the others of them wait for a retry or a role."""
-_OPEN_PLACES = 256
-"""How many may be begun at once at the least, lest a throttled account hold up the others where few may be asked."""
 
 
 async def audit(
@@ -87,6 +84,7 @@ async def _audit(run: Run, observer: Observer) -> Result:
                 remembers = await stack.enter_async_context(remembered(run))
                 keeper = await _keeper(run, stack)
                 ready = await prepare(run, stack, keeper)
+                crew = await open_crew(run, ready.plan, stopping, stack)
             if stopping.signal is not None:
                 raise InterruptedRun(int(stopping.signal))
             books = open_books(run, ready.plan)
@@ -103,7 +101,7 @@ async def _audit(run: Run, observer: Observer) -> Result:
             if observer.interval is not None:
                 around.start_soon(_tell_progress, observer, observer.interval, books, run.began_at)
             teller = Teller(writer, books, memory, checkpoint, told)
-            pipeline = _Pipeline(run, ready, books, stopping, told)
+            pipeline = _Pipeline(run, ready, books, stopping, told, crew)
             if run.resumed is not None and outputs.before is not None:
                 await teller.tell_again(run.resumed, outputs.before, pipeline.to_audit)
             audited = await pipeline.run(teller, observer)
@@ -184,10 +182,17 @@ async def _tell_progress(observer: Observer, interval: float, books: Books, bega
 class _Pipeline:
     """The places of one run, on their way through its slots."""
 
-    def __init__(
-        self, run: Run, ready: Ready, books: Books, stopping: Stopping, told: Telemetry | None
+    def __init__(  # noqa: PLR0913, PLR0917 -- all that a run is made with
+        self,
+        run: Run,
+        ready: Ready,
+        books: Books,
+        stopping: Stopping,
+        told: Telemetry | None,
+        crew: Crew | None,
     ) -> None:
         self._told = told
+        self._crew = crew
         self._run = run
         self._ready = ready
         self._books = books
@@ -204,19 +209,21 @@ class _Pipeline:
         """Audit every place that there is time for, and give every target its verdict."""
         run, ready, ledger = self._run, self._ready, self._books.ledger
         send, receive = anyio.create_memory_object_stream["Told"](run.concurrency)
-        audit = self._place_audit(send)
         for target, failure in ready.plan.settled.items():
             ledger.settle(target, Outcome(), failure)
         observer.ready()
         published: frozenset[str] | None = None
+        lost: Failure | None = None
         async with anyio.create_task_group() as writing:
             writing.start_soon(teller.serve, receive)
             async with send:
                 with self._stopping.work:
-                    await self._start_places(audit)
+                    lost = await self._audit_places(send)
                     published = await lightsails_word(ready, ledger, run.request_timeout)
         if self._stopping.work.cancel_called:
             ledger.settle_the_rest(self._stopping.why())
+        elif lost is not None:
+            ledger.settle_the_rest(lost)
         return Audited(run, ready, self._books, published)
 
     def _place_audit(self, send: MemoryObjectSendStream[Told]) -> PlaceAudit:
@@ -240,26 +247,23 @@ class _Pipeline:
             why_stopped=self._stopping.why,
         )
 
-    async def _start_places(self, audit: PlaceAudit) -> None:
-        most = max(_OPEN_PLACES, _OPEN_FOR_EACH * self._run.concurrency)
-        opened = anyio.Semaphore(most, fast_acquire=True)
+    async def _audit_places(self, send: MemoryObjectSendStream[Told]) -> Failure | None:
+        """Audit the places, here or by the crew; return why the rest of them could not be, where there is a rest."""
+        if self._crew is not None:
+            results = ShardResults(self._books, lambda told: _tell(send, told), self._told)
+            return await self._crew.audit(self._places, results, self._run.ends_at, self._stopping.why)
+        audit = self._place_audit(send)
 
         async def one(place: Place, slot: Slot) -> None:
             began = now() if self._told else 0
             try:
                 await audit.audit(place, slot)
             finally:
-                slot.release()
-                opened.release()
                 if self._told is not None:
                     self._told.place(place, began, self._books.ledger.outcomes(*_key(place)) or {})
 
-        async with anyio.create_task_group() as group:
-            for place in self._places:
-                await opened.acquire()
-                slot = Slot(self._ready.in_flight)
-                await slot.acquire()
-                group.start_soon(one, place, slot)
+        await audit_places(self._places, one, self._ready.in_flight, self._run.concurrency)
+        return None
 
 
 def _key(place: Place) -> tuple[str, str]:

@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from auditor.audit.findings import FindingMaker
-    from auditor.audit.tally import Tally
     from auditor.audit.telling import Told
     from auditor.aws.paging import Paging
     from auditor.aws.slots import Slot
-    from auditor.coverage import Ledger
-    from auditor.model import Target
+    from auditor.model import Target, Verdict
     from auditor.policies import Crash, Found, Panel, TargetJudge
 
 log = structlog.get_logger()
@@ -54,6 +52,20 @@ class Readers(Protocol):
         """Take note that nothing more is asked of a place."""
 
 
+class Settling(Protocol):
+    """What gives targets their verdicts."""
+
+    def settle(self, target: Target, outcome: Outcome, failure: Failure | None) -> Verdict:
+        """Give a target its verdict."""
+
+
+class Counting(Protocol):
+    """What counts."""
+
+    def add(self, others: Counts) -> None:
+        """Add what was counted of a place."""
+
+
 class PlaceAudit:
     """Audits the places of one run, one at each call."""
 
@@ -63,8 +75,8 @@ class PlaceAudit:
         readers: Readers,
         panel: Panel,
         maker: FindingMaker,
-        ledger: Ledger,
-        tally: Tally,
+        ledger: Settling,
+        tally: Counting,
         tell: Callable[[Told], Awaitable[None]],
         why_stopped: Callable[[], Failure],
     ) -> None:

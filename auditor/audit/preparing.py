@@ -14,6 +14,7 @@ import structlog
 
 from auditor.audit.asked import check_formats
 from auditor.audit.checkpoint_lines import Header
+from auditor.audit.crew_asked import check_workers
 from auditor.audit.folder import choose_folder, new_run_id
 from auditor.audit.gating import Gates, check_fail_on, gates_of, read_gates
 from auditor.audit.hub import assume_hub
@@ -168,6 +169,7 @@ def begin(config: Config, options: RunOptions) -> Run:
             history=history_of(config),
             policies=digests_of(entries, policies),
         )
+    check_workers(options)
     check_formats(options.formats, folder, config.path)
     if options.telemetry:
         check_environment(os.environ, allow_http=options.allow_http)

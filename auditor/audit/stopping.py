@@ -60,4 +60,9 @@ class Stopping:
         """Return why a target is not read on, where the run is to end."""
         if self.signal is not None:
             return Failure(Reason.INTERRUPTED, None, f"the run was ended by {self.signal.name}")
+        return self.over
+
+    @property
+    def over(self) -> Failure:
+        """Why it is not read on once the deadline is over."""
         return Failure(Reason.DEADLINE, None, f"the run's deadline of {self._deadline} was over")

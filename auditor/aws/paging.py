@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auditor.aws.bodies import is_known
@@ -10,10 +11,22 @@ from auditor.errors import CallFailed
 from auditor.model import Failure, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Collection
 
     from auditor.aws.sources import Source
     from auditor.model import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class WasRead:
+    """Says whether a record was read, by the identities of those that were."""
+
+    seen: Collection[str | bytes]
+    """Of one that came without, a digest."""
+
+    def __call__(self, identity: str) -> bool:
+        """Say whether a record of this identity was read, or may have been: one that came without may be any."""
+        return identity in self.seen or any(isinstance(key, bytes) for key in self.seen)
 
 
 class Paging(ABC):
@@ -24,9 +37,10 @@ class Paging(ABC):
         self._outcome = outcome
         self._seen: set[str | bytes] = set()
 
-    def was_read(self, identity: str) -> bool:
-        """Say whether a record of this identity was read, or may have been: one that came without may be any."""
-        return identity in self._seen or any(isinstance(key, bytes) for key in self._seen)
+    @property
+    def was_read(self) -> WasRead:
+        """What says whether a record was read."""
+        return WasRead(self._seen)
 
     async def pages(self, **arguments: Any) -> AsyncGenerator[list[Any], None]:
         """Yield the records of each page, as AWS gave them, that were not on an earlier one.

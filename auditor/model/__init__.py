@@ -36,6 +36,8 @@ from auditor.model.finding import (
     as_found,
     event_id,
     finding_id,
+    finding_of_row,
+    row_of_finding,
 )
 from auditor.model.gap import UNJUDGED, UNREAD, gap_id, shared_failures
 from auditor.model.record import KNOWN_STATES, Disk, ExportRecord, KeptRecord, SnapshotSource, rfc3339
@@ -136,12 +138,14 @@ __all__ = [
     "epoch",
     "event_id",
     "finding_id",
+    "finding_of_row",
     "gap_id",
     "how_to_install",
     "is_loopback",
     "is_plain",
     "known",
     "rfc3339",
+    "row_of_finding",
     "shared_failures",
     "shown",
     "stored_gb",

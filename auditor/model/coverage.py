@@ -51,6 +51,8 @@ class Reason(StrEnum):
     INTERRUPTED = "interrupted"
     DEPENDENCY_FAILED = "dependency-failed"
     """What says which ids to ask for could not be read."""
+    WORKER_LOST = "worker-lost"
+    """The process that audited it died, twice; or there was none left."""
     NOT_RECORDED = "not-recorded"
     """Of a replay: the evidence holds no answer to what was asked."""
     INTERNAL_ERROR = "internal-error"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from auditor.model.acceptance import Waived
     from auditor.model.facts import Cost
@@ -116,6 +117,8 @@ class Finding:
 _NAMES = tuple(field.name for field in fields(Finding))
 _values = attrgetter(*_NAMES)
 _EVENT_ID, _STATUS = _NAMES.index("event_id"), _NAMES.index("status")
+_EVIDENCE, _WAIVER = _NAMES.index("evidence"), _NAMES.index("waiver")
+_WRITTEN = frozenset({str, int, float, bool})
 _RESOLUTION, _FIRST_SEEN = _NAMES.index("resolution"), _NAMES.index("first_seen")
 
 
@@ -130,6 +133,32 @@ def as_found(finding: Finding, event: str, status: Status, first_seen: str) -> F
     values[_FIRST_SEEN] = first_seen
     values[_RESOLUTION] = None
     return Finding(*values)
+
+
+def row_of_finding(finding: Finding) -> tuple[Any, ...]:
+    """Return the values of its fields, in their order, in nothing but what every process knows."""
+    values: list[Any] = list(_values(finding))
+    values[_EVIDENCE] = _plain(values[_EVIDENCE])
+    return tuple(values)
+
+
+def finding_of_row(row: Sequence[Any], waiver: Waived | None) -> Finding:
+    """Return the finding of such a row, with its waiver."""
+    values = list(row)
+    values[_WAIVER] = waiver
+    return Finding(*values)
+
+
+def _plain(value: Any) -> Any:
+    """Return what a policy saw without the types of its own that it may have put it in."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    for kind in (str, int, float):
+        if isinstance(value, kind) and type(value) not in _WRITTEN:
+            return kind(value)
+    return value
 
 
 def finding_id(partition: str, account_id: str, region: str, resource_arn: str, policy: str) -> str:

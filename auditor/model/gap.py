@@ -26,6 +26,7 @@ _OF_THE_RUN = frozenset(
         Reason.EXPIRED_CREDENTIALS,
         Reason.INTERRUPTED,
         Reason.NETWORK_ERROR,
+        Reason.WORKER_LOST,
     }
 )
 """Reasons that lie with the run and not with an account, where several accounts have the very same failure."""

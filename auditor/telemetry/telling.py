@@ -81,15 +81,18 @@ class Telemetry:
         """Count these findings."""
         self._safely(self._measuring.see, findings)
 
-    def place(self, place: Place, began: int, outcomes: Mapping[str, Outcome]) -> None:
-        """Tell of an account and Region that was audited until now.
+    def place(
+        self, place: Place, began: int, outcomes: Mapping[str, Outcome], until: int | None = None
+    ) -> None:
+        """Tell of an account and Region that was audited.
 
         :param outcomes: of its targets, by source.
+        :param until: when that ended; None is now.
         """
         if outcomes:  # or it was not planned: a breach that the ledger tells of
-            self._safely(self._place, place, began, outcomes)
+            self._safely(self._place, place, began, outcomes, now() if until is None else until)
 
-    def _place(self, place: Place, began: int, outcomes: Mapping[str, Outcome]) -> None:
+    def _place(self, place: Place, began: int, outcomes: Mapping[str, Outcome], until: int) -> None:
         gravest = min(outcomes.values(), key=lambda each: _GRAVEST.index(each.verdict or Verdict.FAILED))
         attributes: dict[str, AttributeValue] = {
             "cloud.provider": "aws",
@@ -107,7 +110,7 @@ class Telemetry:
             if outcome.failure is not None
         ]
         failed = str(gravest.failure.reason) if gravest.verdict in _GAPS and gravest.failure else None
-        self._sender.span("audit", attributes, began, now(), failed=failed, events=events)
+        self._sender.span("audit", attributes, began, until, failed=failed, events=events)
 
     def delivered(self, began: int, reports: Sequence[Report]) -> None:
         """Tell of what was sent to destinations, all of them from the same instant on."""

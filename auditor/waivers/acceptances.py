@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 R = TypeVar("R", Waiver, AcceptedGap)
 W = TypeVar("W", Waived, Accepted)
 
-OWN_DOING = frozenset({Reason.INTERNAL_ERROR, Reason.INTERRUPTED, Reason.DEADLINE})
+OWN_DOING = frozenset({Reason.INTERNAL_ERROR, Reason.INTERRUPTED, Reason.DEADLINE, Reason.WORKER_LOST})
 """Reasons that say nothing of the account: a gap that names no reason does not mean the auditor's own failures."""
 
 

@@ -82,6 +82,18 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     help="Requests in flight.  [default: limits.concurrency]",
 )
 @click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    help="Audit by this many processes on this machine.  [default: 1, this one]",
+)
+@click.option(
+    "--dask",
+    metavar="URL",
+    help="Audit by the workers of the Dask scheduler at URL, such as tls://scheduler:8786.",
+)
+@click.option(
     "--evidence", "evidence", is_flag=True, help="Keep every answer as it was received, for `auditor verify`."
 )
 @click.option(
@@ -104,7 +116,11 @@ _FAIL_ON = (*_SEVERITIES, *(f"new:{severity}" for severity in _SEVERITIES), "non
     is_flag=True,
     help="Tell an OpenTelemetry collector of the run, as the OTEL_ variables of the environment say.",
 )
-@click.option("--allow-http", is_flag=True, help="Let calls go over plain http to another machine.")
+@click.option(
+    "--allow-http",
+    is_flag=True,
+    help="Let calls go over plain http, and the plan to Dask over plain tcp, to another machine.",
+)
 @click.option("--quiet", is_flag=True, help="Tell no progress.")
 @log_options("info")
 def command(  # noqa: PLR0913 -- each is an option
@@ -120,6 +136,8 @@ def command(  # noqa: PLR0913 -- each is an option
     regions: tuple[str, ...],
     deadline: timedelta | None,
     concurrency: int | None,
+    workers: int,
+    dask: str | None,
     *,
     evidence: bool,
     evidence_key: Path | None,
@@ -174,6 +192,8 @@ def command(  # noqa: PLR0913 -- each is an option
         else None,
         deadline=deadline,
         concurrency=concurrency,
+        workers=workers,
+        dask=dask,
         allow_http=allow_http,
         telemetry=otel,
         handle_signals=True,
