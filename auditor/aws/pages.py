@@ -65,11 +65,11 @@ class PageReader(Paging):
         self._timeout = request_timeout
 
     async def _page(self, arguments: dict[str, Any], token: str | None) -> tuple[list[Any], str | None]:
-        started = anyio.current_time()
+        started = time.monotonic()
         try:
             return await self._proved_page(arguments, token)
         finally:
-            self._outcome.duration_s += anyio.current_time() - started
+            self._outcome.duration_s += time.monotonic() - started
 
     async def _proved_page(
         self, arguments: dict[str, Any], token: str | None

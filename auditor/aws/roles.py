@@ -119,11 +119,17 @@ class Roles:
 
         :raises CallFailed: where the role can't be assumed, or is another account's.
         """
-        session = self._sessions.setdefault((account.role_arn, account.actions), _Session())
+        session = self._session_of(account)
         current = session.credentials
         if current and (time.monotonic() < session.refresh_at or session.lock.locked()):
             return current  # what is in hand goes on while another task refreshes it
         return await self._renewed(account, session, slot, stale=current)
+
+    def _session_of(self, account: Account) -> _Session:
+        session = self._sessions.get((account.role_arn, account.actions))
+        if session is None:
+            session = self._sessions[account.role_arn, account.actions] = _Session()
+        return session
 
     async def renew(self, account: Account, slot: Slot, stale: SessionCredentials) -> SessionCredentials:
         """Return credentials other than `stale`, which AWS says have expired.
