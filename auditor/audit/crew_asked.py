@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from auditor.errors import UsageError
-from auditor.model import is_loopback, shown
+from auditor.model import how_to_install, is_loopback, shown
 
 if TYPE_CHECKING:
     from auditor.audit.options import RunOptions
 
 _SCHEMES = ("tcp", "tls")
+_USUAL_PORT = 8786
+"""Of a Dask scheduler (`dask scheduler --help`)."""
 
 
 def is_shared_out(options: RunOptions) -> bool:
@@ -39,19 +41,26 @@ def check_workers(options: RunOptions) -> None:
             f"{asked}: evidence is kept by one process in the order of its answers; leave {asked} or --evidence out"
         )
     if find_spec("distributed") is None:
-        raise UsageError(f"{asked}: Dask is not installed; install it: pip install 'auditor[dask]'")
+        raise UsageError(f"{asked}: Dask is not installed; {how_to_install('dask')}")
     if options.dask is not None:
         _check_url(options.dask, allow_http=options.allow_http)
+
+
+def scheduler_of(address: str) -> str:
+    """Return the address of a scheduler, with Dask's usual port where it names none."""
+    return address if urlsplit(address).port is not None else f"{address.removesuffix('/')}:{_USUAL_PORT}"
 
 
 def _check_url(text: str, *, allow_http: bool) -> None:
     url = urlsplit(text)
     try:
-        whole = url.scheme in _SCHEMES and bool(url.hostname) and url.port is not None
+        whole = url.scheme in _SCHEMES and bool(url.hostname) and url.port != 0
     except ValueError:
         whole = False
     if not whole or url.username is not None or url.path not in ("", "/"):
-        raise UsageError("--dask: write tcp://HOST:PORT or tls://HOST:PORT, the address of Dask's scheduler")
+        raise UsageError(
+            "--dask: write tcp://HOST:PORT or tls://HOST:PORT, the address of Dask's scheduler (port 8786, unless given)"
+        )
     if url.scheme == "tcp" and not allow_http and not is_loopback(url.hostname or ""):
         raise UsageError(
             f"--dask: the plan, ExternalIds included, would go in the clear to {shown(url.hostname or '')}: use tls://, "

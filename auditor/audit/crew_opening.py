@@ -11,7 +11,7 @@ import structlog
 
 from auditor import __version__
 from auditor.audit.carrying import Job, Versions
-from auditor.audit.crew_asked import is_shared_out
+from auditor.audit.crew_asked import is_shared_out, scheduler_of
 from auditor.audit.worker_logs import level_of
 from auditor.aws.sources import SOURCES
 from auditor.errors import UsageError, WorkerLost
@@ -49,12 +49,11 @@ async def open_crew(run: Run, plan: Plan, stopping: Stopping, stack: AsyncExitSt
         quieten()  # else the program uses Dask itself, and says what it wants to hear of it
     # With fewer requests in flight than workers, some of them would have nothing to do.
     most = min(run.options.workers, run.concurrency)
-    opening = (
-        local_workers(most, run.id) if run.options.dask is None else remote_workers(run.options.dask, run.id)
-    )
+    dask = run.options.dask
+    opening = local_workers(most, run.id) if dask is None else remote_workers(scheduler_of(dask), run.id)
     workers = await stack.enter_async_context(opening)
     try:
-        if run.options.dask is not None:
+        if dask is not None:
             most = max(1, min(len(await workers.present()), run.concurrency))
         crew = Crew(workers, _job(run, plan, stopping, most), _versions(run), most)
         stack.push_async_callback(_dismiss, crew)

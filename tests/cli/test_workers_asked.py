@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from auditor.audit.crew_asked import scheduler_of
+
 if TYPE_CHECKING:
     from tests.cli.conftest import Auditor, RunFolder, Serve
 
@@ -28,7 +30,8 @@ HINT = "the plan, ExternalIds included, would go in the clear to scheduler: use 
         (("--dask", "tcp://scheduler:8786"), HINT),
         (("--dask", "scheduler:8786"), "--dask: write tcp://HOST:PORT or tls://HOST:PORT"),
         (("--dask", "http://127.0.0.1:8786"), "--dask: write tcp://HOST:PORT or tls://HOST:PORT"),
-        (("--dask", "tcp://127.0.0.1"), "--dask: write tcp://HOST:PORT or tls://HOST:PORT"),
+        (("--dask", "tcp://127.0.0.1:0"), "--dask: write tcp://HOST:PORT or tls://HOST:PORT"),
+        (("--dask", "tcp://"), "--dask: write tcp://HOST:PORT or tls://HOST:PORT"),
         (("--dask", "tcp://127.0.0.1:port"), "--dask: write tcp://HOST:PORT or tls://HOST:PORT"),
         (("--dask", "tls://me:canary@scheduler:8786"), "--dask: write tcp://HOST:PORT or tls://HOST:PORT"),
     ],
@@ -46,6 +49,19 @@ def test_what_makes_no_sense_is_refused(
     assert list(served.calls) == []
 
 
+@pytest.mark.parametrize(
+    ("asked", "called"),
+    [
+        ("tcp://127.0.0.1", "tcp://127.0.0.1:8786"),
+        ("tls://scheduler/", "tls://scheduler:8786"),
+        ("tls://[::1]", "tls://[::1]:8786"),
+        ("tls://scheduler:9000", "tls://scheduler:9000"),
+    ],
+)
+def test_a_scheduler_without_a_port_is_called_at_the_usual_one(asked: str, called: str) -> None:
+    assert scheduler_of(asked) == called
+
+
 def test_where_dask_is_not_installed_that_is_said_with_how_to_install_it(
     auditor: Auditor, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -55,7 +71,7 @@ def test_where_dask_is_not_installed_that_is_said_with_how_to_install_it(
     ended = auditor("run", "-o", "out", "--workers", "2")
 
     assert ended.code == 2
-    assert "auditor: --workers: Dask is not installed; install it: pip install 'auditor[dask]'" in ended.err
+    assert "auditor: --workers: Dask is not installed; install it: pip install '.[dask]'" in ended.err
 
 
 def test_a_run_of_one_process_does_not_import_dask() -> None:
