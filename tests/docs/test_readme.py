@@ -36,6 +36,7 @@ EXITS = {
     "auditor iam -c accounts.yaml --as cloudformation": 0,
     "auditor doctor -c accounts.yaml": 0,
     "auditor simulate --port 0": 0,
+    "auditor run -c accounts.yaml -o shared --workers 2 --fail-on none": 0,
 }
 """What each command exits with, on an estate that is read completely and has findings."""
 
@@ -46,8 +47,13 @@ AFTER_TWO_NIGHTS = {
 }
 """The same of those that look back, or send what is left."""
 
-OF_CI = ("python -m bench",)
-"""Commands that CI runs in another way: the benchmark with --quick, and in fresh environments what installs."""
+OF_CI = (
+    "python -m bench",
+    "python -m tests.fire campaigns --campaigns 2000 --seed 1",
+    "python -m tests.fire soak --minutes 30",
+    "AUDITOR_FUZZ_SECONDS=3600 .venv/bin/pytest tests/fuzz -n 4 -rP",
+)
+"""Commands that CI runs in another way: shorter, or in fresh environments what installs."""
 
 
 def blocks(language: str) -> list[str]:
@@ -69,6 +75,7 @@ def test_every_command_is_run_here_or_by_ci() -> None:
     assert "readme_line '.venv/bin/auditor demo'" in ci
     assert "readme_line '.venv/bin/pytest -n 3'" in ci
     assert "\npython -m bench --quick\n" in ci
+    assert " pytest tests/fuzz -n 2 " in ci  # as long as it says; the campaigns and the soak are tests/fire
 
 
 @pytest.fixture
