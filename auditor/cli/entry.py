@@ -34,7 +34,7 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, command, rest = super().resolve_command(ctx, args)
         module = import_module(f"{commands.__name__}.{name}")
-        self.not_done = getattr(module, "NOT_DONE", self.not_done)
+        self.not_done = getattr(module, "NOT_DONE", type(self).not_done)
         return name, command, rest
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature

@@ -320,7 +320,7 @@ async def test_without_the_extra_it_says_what_to_install(
     auditing: Auditing, estate_of: EstateMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk", None)
-    with pytest.raises(UsageError, match=r"pip install 'auditor\[opentelemetry\]'"):
+    with pytest.raises(UsageError, match=r"pip install '\.\[opentelemetry\]'"):
         await auditing(estate_of(1), options=TOLD)
 
 
