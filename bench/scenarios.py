@@ -40,13 +40,13 @@ _AWS_CLIENTS = re.compile(r"\|\s+(aiobotocore|botocore|boto3)\s*$", re.MULTILINE
 def records(rounds: Rounds, sizes: Sizes) -> Result:
     """Full pages: 50 records, 2 pages a target."""
     result = Result("records", "50 records a page, 4 % break a policy, 2 pages a target, 16 Regions")
-    return _against_floor(rounds, sizes, result, Workload(0, len(REGIONS), 2, 50), 2.2)
+    return _against_floor(rounds, sizes, result, Workload(0, len(REGIONS), 2, 50), 1.8)
 
 
 def empty(rounds: Rounds, sizes: Sizes) -> Result:
     """Empty pages: the common case in life."""
     result = Result("empty", "empty pages, 1 page a target, 16 Regions")
-    return _against_floor(rounds, sizes, result, Workload(0, len(REGIONS), 1, 0), 3.5)
+    return _against_floor(rounds, sizes, result, Workload(0, len(REGIONS), 1, 0), 2.5)
 
 
 def _against_floor(rounds: Rounds, sizes: Sizes, result: Result, size: Workload, limit: float) -> Result:
