@@ -75,7 +75,7 @@ def test_every_command_is_run_here_or_by_ci() -> None:
     assert "readme_line '.venv/bin/auditor demo'" in ci
     assert "readme_line '.venv/bin/pytest -n 3'" in ci
     assert "\npython -m bench --quick\n" in ci
-    assert " pytest tests/fuzz -n 2 " in ci  # as long as it says; the campaigns and the soak are tests/fire
+    assert " pytest tests/fuzz -n 4 " in ci  # as long as it says; the campaigns and the soak are tests/fire
 
 
 @pytest.fixture
