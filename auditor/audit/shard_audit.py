@@ -155,7 +155,7 @@ class _Worker:
                     give_up_at=anyio.current_time() + job.ends_in,
                 )
             )
-        except BaseException:
+        except BaseException:  # a cancellation too: the loggers were set up, and nobody else undoes that
             await stack.aclose()
             raise
         # A coordinator that was killed lets nobody go: its credentials must not stay in memory for that.

@@ -204,8 +204,8 @@ def _speed_up(client: Any) -> None:
     """Let a client do only what is needed here. Its parts are private to botocore, which is pinned."""
     for hook in _IDLE_HOOKS:
         client.meta.events.unregister("before-parameter-build", hook)
-    client._ruleset_resolver = Endpoints(client._ruleset_resolver)  # noqa: SLF001
-    exchange = Exchange(client._endpoint.http_session, client.meta.service_model.protocol)  # noqa: SLF001
+    client._ruleset_resolver = Endpoints(client._ruleset_resolver)  # noqa: SLF001 -- as above
+    exchange = Exchange(client._endpoint.http_session, client.meta.service_model.protocol)  # noqa: SLF001 -- as above
     client.meta.events.register_first("before-call", exchange)
 
 

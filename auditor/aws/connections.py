@@ -77,7 +77,7 @@ class _Bounded:
             return await self._answer.read()
         try:
             return await self._counted(announced)
-        except BaseException:
+        except BaseException:  # a cancellation too: what is left of the body must not stay in the connection
             self._answer.close()
             raise
 
