@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from auditor.audit import shard_audit
-from auditor.audit.carrying import Enlisted, Job, NotEnlisted, Sealed, ShardTold, Versions
+from auditor.audit.carrying import Enlisted, NotEnlisted, Sealed, ShardTold, Versions
 from auditor.audit.crew import Crew
 from auditor.errors import UsageError, WorkerLost
 from auditor.model import Account, Failure, Place, Reason
+from tests.audit.jobs import job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -20,21 +20,7 @@ if TYPE_CHECKING:
     from auditor.audit.shards import Shard
 
 OURS = Versions("1", {"policy": "a"})
-JOB = Job(
-    run_id="run",
-    now=datetime.now(UTC),
-    policies={},
-    own_accounts=frozenset(),
-    services=frozenset(),
-    concurrency=1,
-    request_timeout=1,
-    allow_http=False,
-    ends_in=60,
-    deadline=Failure(Reason.DEADLINE),
-    log_level=20,
-    wants_identities=False,
-    secrets=(),
-)
+JOB = job(ends_in=60)
 
 
 class Results:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ import anyio
 
 from auditor.audit import shard_audit
 from auditor.audit.books import Books
-from auditor.audit.carrying import Job, PlaceTold, Sealed, ShardTold, finding_rows, outcome_row
+from auditor.audit.carrying import PlaceTold, Sealed, ShardTold, finding_rows, outcome_row
 from auditor.audit.place import PlaceEnd
 from auditor.audit.shard_results import ShardResults
 from auditor.audit.shards import Shard
@@ -22,6 +22,7 @@ from auditor.history.documents import document
 from auditor.model import Account, Failure, Outcome, Place, Reason, Verdict, finding_of_row
 from auditor.simulator.server import serve_in_thread
 from auditor.waivers import AcceptedGaps, Waivers
+from tests.audit.jobs import job
 from tests.formats.made import HOSTILE, finding
 
 if TYPE_CHECKING:
@@ -112,26 +113,11 @@ def test_a_finding_is_the_same_after_its_travel() -> None:
 async def test_a_worker_whose_coordinator_is_gone_lets_go_of_the_run_by_itself(
     estate_of: EstateMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = Job(
-        run_id="run",
-        now=datetime.now(UTC),
-        policies={},
-        own_accounts=frozenset(),
-        services=frozenset(),
-        concurrency=1,
-        request_timeout=1,
-        allow_http=False,
-        ends_in=20,
-        deadline=Failure(Reason.DEADLINE),
-        log_level=20,
-        wants_identities=False,
-        secrets=(),
-    )
     monkeypatch.setattr(shard_audit, "_LINGERS", -19.8)
     with serve_in_thread(estate_of(1)) as running, anyio.fail_after(15):
         for name, value in running.environ.items():
             monkeypatch.setenv(name, value)
-        assert (await shard_audit.enlist(Sealed.of(job))).refused is None
+        assert (await shard_audit.enlist(Sealed.of(job(ends_in=20)))).refused is None
         assert await shard_audit.is_enlisted("run")
         while await shard_audit.is_enlisted("run"):  # noqa: ASYNC110 -- no event tells of what nobody waits for
             await anyio.sleep(0.02)
